@@ -1,0 +1,56 @@
+"""Every error that the library raises on purpose.
+
+::
+
+    ReidError                 one sentence: what, why, and what to do
+    ├── ScanError             a file that cannot be read as a scan
+    ├── CohortError           a manifest or folder with problems, all of them listed
+    ├── EncoderError          an encoder that is unknown, or whose weights are not at hand
+    ├── GalleryError          a gallery that is missing, damaged, full or made with another encoder
+    ├── ProbeError            a probe that cannot be fitted
+    └── ServeError            a server that cannot be started
+"""
+
+from collections.abc import Sequence
+
+
+class ReidError(Exception):
+    """Base of all errors that a user can mend; its text is one line without identifiers."""
+
+
+class ScanError(ReidError):
+    """A file cannot be read as a scan."""
+
+
+class CohortError(ReidError):
+    """A cohort's manifest or folder has problems.
+
+    Parameters
+    ----------
+    where
+        The manifest or folder.
+    problems
+        One line for each problem, with the manifest's row where there is one.
+    """
+
+    def __init__(self, where: str, problems: Sequence[str]) -> None:
+        self.where = where
+        self.problems = tuple(problems)
+        noun = "problem" if len(self.problems) == 1 else "problems"
+        super().__init__(f"{where}: {len(self.problems)} {noun}: " + "; ".join(self.problems))
+
+
+class EncoderError(ReidError):
+    """An encoder is unknown, or its weights are missing or do not fit."""
+
+
+class GalleryError(ReidError):
+    """A gallery is missing, damaged, in use, out of space or made with another encoder."""
+
+
+class ProbeError(ReidError):
+    """A probe cannot be fitted on what is there."""
+
+
+class ServeError(ReidError):
+    """The MONAI Label server cannot be started."""

@@ -1,0 +1,250 @@
+"""A file or folder becomes a :class:`Scan`: display values, modality and the facts a cohort needs.
+
+How values become display values in [0, 1]: 8-bit values are divided by 255. DICOM grey values are rescaled,
+then mapped by the header's window or look-up table. Values in Hounsfield units get one fixed window, so
+that a viewer's presets don't change the result. A ``window`` given by the caller is what a viewer shows and
+replaces the header's. Everything else gets the window between two percentiles of its values. MONOCHROME1 is
+inverted, palettes and Y, Cb, Cr become RGB, and colour whose channels are equal becomes grey.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_engine.errors import ScanError
+from reid_engine.readers.raw import Raw, Window
+from reid_engine.readers.sniff import Kind, sniff
+
+MODALITIES = ("CFP", "OCT", "CXR", "CT", "MR", "XR", "MG", "US", "PT", "NM", "XA", "FAF", "FA", "SLO")
+"""Colour fundus photo, optical coherence tomography, chest x-ray, CT, MR, other x-ray, mammogram,
+ultrasound, PET, scintigram, x-ray angiogram, fundus autofluorescence, fluorescein angiogram, scanning laser
+ophthalmoscopy."""
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One image or volume, ready for an encoder, without anything that names the patient.
+
+    Parameters
+    ----------
+    pixels
+        (S, H, W) grey or (S, H, W, 3) RGB with S slices: display values in [0, 1], float32, C-contiguous.
+    modality
+        One of :data:`MODALITIES`, or ``"unknown"``.
+    modality_source
+        ``"header"``, ``"caller"``, ``"image"`` or ``"none"``.
+    modality_confidence
+        0 to 1; 1 for what a header or the caller says.
+    laterality
+        ``"L"``, ``"R"`` or None.
+    view
+        The header's view position, such as ``"PA"``, or None.
+    spacing
+        Millimetres between slices, rows and columns, where the header gives them.
+    facts
+        Of ``sex`` (F, M), ``age`` (years), ``ethnicity``, ``acquired`` (ISO date) and ``device`` those known.
+    file_digest
+        SHA-256 (hex) of the file's bytes; of a folder, of its members' sorted digests.
+    pixel_digest
+        SHA-256 (hex) of the display values in 8 bits and their shape: the same picture in another container
+        has the same digest.
+    """
+
+    pixels: NDArray[np.float32]
+    modality: str = UNKNOWN
+    modality_source: str = "none"
+    modality_confidence: float = 0.0
+    laterality: str | None = None
+    view: str | None = None
+    spacing: tuple[float, float, float] | None = None
+    facts: Mapping[str, str | float] = field(default_factory=dict)
+    file_digest: str = ""
+    pixel_digest: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether the scan has more than one slice."""
+        return self.pixels.shape[0] > 1
+
+    @property
+    def is_colour(self) -> bool:
+        """Whether the scan has three colour channels."""
+        return self.pixels.ndim == 4
+
+
+def read_scan(
+    path: str | os.PathLike[str],
+    *,
+    modality: str | None = None,
+    window: Window | None = None,
+    invert: bool = False,
+) -> Scan:
+    """Read a scan.
+
+    Parameters
+    ----------
+    path
+        A DICOM, NIfTI, NRRD, PNG, JPEG or TIFF file, or a folder that is one DICOM series.
+    modality
+        One of :data:`MODALITIES`; given, it holds whatever the header says.
+    window
+        Centre and width, in the file's (rescaled) values, that a viewer shows: a volume that was exported
+        from DICOM no longer has the header's. Left out of account for CT in Hounsfield units.
+    invert
+        Whether the viewer shows low values bright, as MONOCHROME1 is to be shown.
+
+    Returns
+    -------
+    Scan
+        With at least 32 x 32 pixels a slice.
+
+    Raises
+    ------
+    ScanError
+        In one line: which file cannot be read, why, and what to do.
+    """
+    path = Path(path)
+    wanted = _check_modality(modality)
+    _check_window(path, window)
+    kind = sniff(path)
+    raw, file_digest = _read(path, kind)
+    from reid_engine.readers.display import is_hounsfield, to_display
+
+    raw = replace(raw, hounsfield=is_hounsfield(raw, wanted))
+    display = to_display(path, raw, wanted, window, invert)
+    pixels = _as_float(display)
+    found, source, confidence = _settle_modality(raw, wanted, pixels)
+    return Scan(
+        pixels=pixels,
+        modality=found,
+        modality_source=source,
+        modality_confidence=confidence,
+        laterality=raw.laterality,
+        view=raw.view,
+        spacing=raw.spacing,
+        facts=raw.facts,
+        file_digest=file_digest,
+        pixel_digest=digest_pixels(display),
+    )
+
+
+def digest_file(path: str | os.PathLike[str]) -> str:
+    """Give the ``file_digest`` that :func:`read_scan` would give, without decoding.
+
+    Raises
+    ------
+    ScanError
+        If the path cannot be read as a scan's.
+    """
+    path = Path(path)
+    if sniff(path) == "folder":
+        from reid_engine.readers.quiet import quiet
+        from reid_engine.readers.series import find_series
+
+        with quiet():
+            members = find_series(path)
+        return _digest_members([hashlib.sha256(_load(file)).hexdigest() for file in members])
+    return hashlib.sha256(_load(path)).hexdigest()
+
+
+def digest_pixels(pixels: NDArray[np.float32] | NDArray[np.uint8]) -> str:
+    """Give the SHA-256 (hex) of display values in 8 bits, (S, H, W) or (S, H, W, 3), and of their shape."""
+    eight = pixels if pixels.dtype == np.uint8 else np.rint(pixels * np.float32(255)).astype(np.uint8)
+    digest = hashlib.sha256(repr(eight.shape).encode())
+    digest.update(np.ascontiguousarray(eight).data)
+    return digest.hexdigest()
+
+
+def _read(path: Path, kind: Kind) -> tuple[Raw, str]:
+    from reid_engine.readers.quiet import quiet
+
+    with quiet():
+        if kind == "folder":
+            return _read_folder(path)
+        data = _load(path)
+        try:
+            raw = _read_file(path, kind, data)
+        except MemoryError:
+            raise ScanError(f"{path}: the image does not fit into the memory; give a smaller one") from None
+    return raw, hashlib.sha256(data).hexdigest()
+
+
+def _read_file(path: Path, kind: Kind, data: bytes) -> Raw:
+    if kind == "dicom":
+        from reid_engine.readers.dicom import read_dicom
+
+        return read_dicom(path, data)
+    if kind == "nifti":
+        from reid_engine.readers.nifti import read_nifti
+
+        return read_nifti(path, data)
+    if kind == "nrrd":
+        from reid_engine.readers.nrrd import read_nrrd
+
+        return read_nrrd(path, data)
+    from reid_engine.readers.picture import read_picture
+
+    return read_picture(path, data)
+
+
+def _read_folder(path: Path) -> tuple[Raw, str]:
+    from reid_engine.readers.series import find_series, read_series
+
+    files = [(file, _load(file)) for file in find_series(path)]
+    return read_series(path, files), _digest_members([hashlib.sha256(data).hexdigest() for _, data in files])
+
+
+def _digest_members(digests: list[str]) -> str:
+    return hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
+
+
+def _load(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ScanError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from None
+
+
+def _check_modality(modality: str | None) -> str | None:
+    name = modality.strip().upper() if modality else ""
+    if name and name not in MODALITIES:
+        raise ScanError(f"the modality {modality!r} is not known; use one of {', '.join(MODALITIES)}")
+    return name or None
+
+
+def _check_window(path: Path, window: Window | None) -> None:
+    if window is not None and not (np.isfinite(window).all() and window[1] > 0):
+        raise ScanError(f"{path}: a window needs a finite centre and a width above 0; leave it out or correct it")
+
+
+def _as_float(display: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
+    if display.dtype == np.uint8:
+        return np.divide(display, np.float32(255), dtype=np.float32)
+    return np.ascontiguousarray(display, dtype=np.float32)
+
+
+def _settle_modality(raw: Raw, wanted: str | None, pixels: NDArray[np.float32]) -> tuple[str, str, float]:
+    """Take the caller's word, else the header's, else judge the image."""
+    if wanted:
+        return wanted, "caller", 1.0
+    if raw.modality and not raw.radiograph:
+        return raw.modality, "header", 1.0
+    if raw.hounsfield:
+        return "CT", "image", 0.95
+    from reid_engine.modality import guess_modality
+
+    guess, confidence = guess_modality(pixels)
+    if raw.radiograph and guess != "CXR":
+        return "XR", "header", 1.0
+    return guess, "none" if guess == UNKNOWN else "image", confidence
