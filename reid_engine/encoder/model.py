@@ -1,0 +1,183 @@
+"""A loaded encoder."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from numpy.typing import NDArray
+
+from reid_engine.encoder.folding import fold_batch_norms
+from reid_engine.encoder.identity import EncoderIdentity
+from reid_engine.encoder.pooling import pool_batches
+from reid_engine.encoder.preprocessing import PREPROCESSING_VERSION, Preprocessing
+from reid_engine.encoder.registry import DEFAULT_ENCODER, find_spec
+from reid_engine.encoder.spec import EncoderSpec, HubWeights
+from reid_engine.encoder.weights import Fitted, fit_state, hash_state, read_state
+from reid_engine.errors import EncoderError
+from reid_engine.scan import Scan
+
+__all__ = ["DEFAULT_ENCODER", "Encoder", "load_encoder"]
+
+
+class Encoder:
+    """Scan to embedding: preprocessing and a network that is never trained here.
+
+    Parameters
+    ----------
+    spec
+        What it is, with its width known.
+    network
+        Takes (B, 3, h, w), gives (B, D). It is made ready for inference in place, and can't be trained after.
+    device
+        Where it computes.
+    notes
+        What was left out of the weights file and what was filled in, in words; empty when nothing was.
+    """
+
+    def __init__(
+        self, spec: EncoderSpec, network: torch.nn.Module, device: torch.device, notes: tuple[str, ...] = ()
+    ) -> None:
+        if spec.recipe is None or spec.dim is None:
+            raise EncoderError(f"{spec.name}: its input or its width is not known; choose another encoder")
+        self.spec = spec
+        self.notes = notes
+        self.device = device
+        self.preprocessing = Preprocessing(spec.recipe)
+        self.identity = EncoderIdentity(spec.name, spec.dim, _fingerprint(network, spec))
+        fold_batch_norms(network)
+        self.network = network.to(device).eval().requires_grad_(False)
+        if device.type == "cpu":  # convolutions take half the time when channels come last
+            self.network = self.network.to(memory_format=torch.channels_last)
+
+    @property
+    def dim(self) -> int:
+        """Length D of an embedding."""
+        return self.identity.dim
+
+    def prepare(self, scan: Scan) -> NDArray[np.float32]:
+        """Give the network's input (k, 3, h, w) for the k slices of a scan that are embedded."""
+        return self.preprocessing(scan)
+
+    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give raw features (B, D) of prepared input (B, 3, h, w)."""
+        with torch.inference_mode():
+            inputs = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, non_blocking=True)
+            features = self.network(inputs)
+        return np.asarray(features.float().cpu().numpy(), dtype=np.float32)
+
+    def embed(self, scan: Scan) -> NDArray[np.float32]:
+        """Give a scan's embedding (D,), the mean over its slices."""
+        vector: NDArray[np.float32] = self.embed_many([scan])[0]
+        return vector
+
+    def embed_many(self, scans: Sequence[Scan], batch_size: int = 16) -> NDArray[np.float32]:
+        """Give the embeddings (N, D) of scans that are in memory."""
+        prepared = (self.prepare(scan) for scan in scans)
+        out = np.empty((len(scans), self.dim), dtype=np.float32)
+        for position, vector in pool_batches(self, enumerate(prepared), batch_size):
+            if vector is not None:
+                out[position] = vector
+        return out
+
+
+def load_encoder(
+    name: str = DEFAULT_ENCODER,
+    *,
+    weights: Path | None = None,
+    device: str | None = None,
+    download: bool = False,
+) -> Encoder:
+    """Load an encoder by name.
+
+    Parameters
+    ----------
+    name
+        A registered name, or any timm model as ``timm:NAME``.
+    weights
+        A local weights file instead of the spec's own.
+    device
+        ``"cpu"``, ``"cuda"``, ``"cuda:1"``; by default CUDA where there is one.
+    download
+        Whether weights that are not at hand may be fetched from the model hub; never without being asked.
+
+    Raises
+    ------
+    EncoderError
+        The name is unknown, the weights are not at hand or do not fit, or the device is not there.
+    """
+    return load_spec(find_spec(name), weights=weights, device=device, download=download)
+
+
+def load_spec(
+    spec: EncoderSpec, *, weights: Path | None = None, device: str | None = None, download: bool = False
+) -> Encoder:
+    """Load the encoder that a spec describes; see :func:`load_encoder`."""
+    place = _device(device)
+    network, fitted = load_network(spec, weights=weights, download=download)
+    return Encoder(replace(spec, dim=int(network.num_features)), network, place, _notes(fitted))
+
+
+def load_network(spec: EncoderSpec, *, weights: Path | None = None, download: bool = False) -> tuple[Any, Fitted]:
+    """Load a spec's network as timm builds it, without a classifier, on the CPU; see :func:`load_encoder`."""
+    path = Path(weights) if weights else _own_weights(spec, download)
+    network = _build(spec)
+    fitted = _fit(network, path)
+    network.load_state_dict(fitted.state, strict=True)
+    return network, fitted
+
+
+def _own_weights(spec: EncoderSpec, download: bool) -> Path:
+    path = spec.source.locate() if spec.source else None
+    if path is None and download and isinstance(spec.source, HubWeights):
+        path = spec.source.fetch()
+    if path is None:
+        raise EncoderError(f"{spec.name}: its weights are not on this machine; {spec.advice}")
+    return path
+
+
+def _build(spec: EncoderSpec) -> Any:
+    try:
+        with torch.random.fork_rng(devices=[]):  # its first random weights are not the caller's dice
+            return timm.create_model(spec.architecture, pretrained=False, num_classes=0, **spec.options)
+    except (RuntimeError, TypeError, ValueError) as error:
+        line = " ".join(str(error).split())
+        raise EncoderError(f"{spec.name}: timm cannot build {spec.architecture} ({line})") from error
+
+
+def _fit(network: Any, path: Path) -> Fitted:
+    heads = network.pretrained_cfg.get("classifier") or ()
+    return fit_state(path, read_state(path), network.state_dict(), (heads,) if isinstance(heads, str) else tuple(heads))
+
+
+def _notes(fitted: Fitted) -> tuple[str, ...]:
+    said = (("left out of the file", fitted.left_out), ("not in the file, set to identity", fitted.filled_in))
+    return tuple(f"{what}: {', '.join(keys)}" for what, keys in said if keys)
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise EncoderError(f"device {name!r} cannot be used here; leave it out or say cpu") from error
+    return device
+
+
+def _fingerprint(network: torch.nn.Module, spec: EncoderSpec) -> str:
+    """Hash weights and preprocessing; the options are in it because they change what is pooled."""
+    facts = {
+        "weights": hash_state(network.state_dict()),
+        "architecture": spec.architecture,
+        "options": dict(spec.options),
+        "preprocessing": PREPROCESSING_VERSION,
+        "recipe": asdict(spec.recipe) if spec.recipe else None,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

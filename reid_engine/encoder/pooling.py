@@ -1,0 +1,60 @@
+"""Prepared slices, in batches through the network, and pooled to one vector a scan."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+K = TypeVar("K")
+Slices = NDArray[np.float32]
+
+
+class Network(Protocol):
+    """What pooling needs of an encoder."""
+
+    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give features (B, D) of (B, 3, h, w)."""
+
+
+def pool_batches(
+    encoder: Network, items: Iterable[tuple[K, Slices | None]], batch_size: int
+) -> Iterator[tuple[K, NDArray[np.float32] | None]]:
+    """Give each scan's mean feature (D,) in order, the network seeing `batch_size` slices at a time.
+
+    Parameters
+    ----------
+    items
+        Key and prepared slices (k, 3, h, w) of each scan, or None for one that has none and passes through;
+        taken only as fast as vectors are taken.
+    """
+    if batch_size < 1:
+        raise ValueError(f"a batch has one slice at least, not {batch_size}")
+    waiting: deque[tuple[K, int]] = deque()
+    features: deque[NDArray[np.float32]] = deque()
+    batch = np.empty((0,), dtype=np.float32)
+    filled = 0
+    for key, slices in items:
+        waiting.append((key, 0 if slices is None else len(slices)))
+        for one in () if slices is None else slices:
+            if not len(batch):
+                batch = np.empty((batch_size, *one.shape), dtype=np.float32)
+            batch[filled] = one
+            filled += 1
+            if filled == batch_size:
+                features.extend(encoder.forward(batch))
+                filled = 0
+        yield from _complete(waiting, features)
+    if filled:
+        features.extend(encoder.forward(batch[:filled]))
+    yield from _complete(waiting, features)
+
+
+def _complete(
+    waiting: deque[tuple[K, int]], features: deque[NDArray[np.float32]]
+) -> Iterator[tuple[K, NDArray[np.float32] | None]]:
+    while waiting and waiting[0][1] <= len(features):
+        key, count = waiting.popleft()
+        own = [features.popleft() for _ in range(count)]
+        yield key, np.mean(own, axis=0, dtype=np.float32) if own else None
