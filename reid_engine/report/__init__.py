@@ -1,0 +1,1 @@
+"""Reports for people, made from the same JSON that machines get."""
