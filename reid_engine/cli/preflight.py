@@ -1,0 +1,83 @@
+"""Looks that cost nothing, taken before anything heavy is imported."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reid_engine.errors import CohortError, EncoderError, GalleryError, ScanError
+
+if TYPE_CHECKING:
+    from reid_engine.encoder import Encoder
+    from reid_engine.matcher.ledger import Ledger
+
+
+def look_at_gallery(path: Path, *, filled: bool = True) -> "Ledger":
+    """Read the gallery's ledger; refuse a missing, damaged or (where `filled`) empty one."""
+    from reid_engine.matcher.ledger import parse_ledger, read_ledger_bytes
+
+    ledger = parse_ledger(read_ledger_bytes(path), path)
+    if filled and not ledger.rows:
+        raise GalleryError(f"{path}: nobody is enrolled in this gallery; fill it with: reid-engine enrol")
+    return ledger
+
+
+def look_at_new_gallery(path: Path) -> "Ledger | None":
+    """Read the ledger of a gallery that may not be there yet; refuse a folder with other things in it."""
+    from reid_engine.matcher.ledger import LEDGER_NAME, LOCK_NAME, OWN_NAME
+
+    if (path / LEDGER_NAME).exists():
+        return look_at_gallery(path, filled=False)
+    if path.exists() and not path.is_dir():
+        raise GalleryError(f"{path}: is a file; give a folder for the gallery")
+    if path.is_dir() and any(f.name != LOCK_NAME and not OWN_NAME.fullmatch(f.name) for f in path.iterdir()):
+        raise GalleryError(f"{path}: the folder holds other files and no gallery; give a new or empty one")
+    return None
+
+
+def look_at_cohort(path: Path) -> None:
+    """Refuse a cohort that is not there, or a file that cannot be a manifest."""
+    if not path.exists():
+        raise CohortError(str(path), ["there is no such folder or manifest; check the path"])
+    if path.is_file() and path.suffix.lower() != ".csv":
+        raise CohortError(
+            str(path), ["is no cohort; give a folder of DICOM files, a folder with a manifest.csv, or a .csv"]
+        )
+
+
+def look_at_weights(path: Path | None) -> None:
+    """Refuse a weights file that is not there."""
+    if path is not None and not path.is_file():
+        raise EncoderError(f"{path}: there is no such weights file; check the path")
+
+
+def look_at_encoder(name: str | None, gallery: Path, ledger: "Ledger | None") -> None:
+    """Refuse an encoder that nobody knows, or that is not the gallery's."""
+    if name is None:
+        return
+    from reid_engine.encoder import find_spec
+
+    known = find_spec(name).name
+    if ledger is not None and ledger.encoder.name != known:
+        raise GalleryError(
+            f"{gallery}: the gallery was made with the encoder {ledger.encoder.name}, not with {known}; "
+            "leave --encoder out, or enrol into a new folder"
+        )
+
+
+def known_modality(name: str | None) -> str | None:
+    """Give a modality in its own spelling; None stays None."""
+    if name is None:
+        return None
+    from reid_engine.scan import MODALITIES
+
+    if name.upper() not in MODALITIES:
+        raise ScanError(f"no modality is called {name!r}; there are {', '.join(MODALITIES)}")
+    return name.upper()
+
+
+def load_gallery_encoder(name: str | None, weights: Path | None, ledger: "Ledger | None") -> "Encoder":
+    """Load the encoder that was asked for, else the gallery's own, else the default."""
+    look_at_weights(weights)
+    from reid_engine.encoder import DEFAULT_ENCODER, load_encoder
+
+    chosen = name or (ledger.encoder.name if ledger else DEFAULT_ENCODER)
+    return load_encoder(chosen, weights=weights)
