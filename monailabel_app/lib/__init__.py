@@ -1,0 +1,1 @@
+"""Thin adapters between MONAI Label and reid_engine; no mathematics."""

@@ -1,0 +1,1 @@
+"""Infer tasks, one a file."""

@@ -1,0 +1,101 @@
+"""What the operator sets with ``--conf``, read once and checked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from reid_engine.errors import ServeError
+
+KNOWN = ("gallery", "encoder", "max_upload_mb", "workers", "remote", "hosts", "origins")
+MONAI_LABEL_OWN = ("server_mode",)
+LARGEST_UPLOAD_MB = 4096
+
+
+@dataclass(frozen=True)
+class Options:
+    """The app's options.
+
+    Parameters
+    ----------
+    gallery
+        Folder of the gallery; it may be made later by the train task.
+    studies
+        Folder of the datastore.
+    encoder
+        Name of the encoder; None takes the gallery's own, or the default for a new gallery.
+    max_upload
+        Most bytes of an uploaded scan.
+    workers
+        Checks that run at a time.
+    remote
+        Whether other machines may use the server, which asks nobody for a password.
+    hosts
+        Names, besides those of this machine, under which a client may address the server.
+    origins
+        Web origins, besides loopback ones, whose pages may use the server.
+    """
+
+    gallery: Path
+    studies: Path
+    encoder: str | None = None
+    max_upload: int = 512 * 2**20
+    workers: int = 2
+    remote: bool = False
+    hosts: frozenset[str] = frozenset()
+    origins: frozenset[str] = frozenset()
+
+
+def read_options(conf: Mapping[str, str], studies: str) -> Options:
+    """Read ``--conf`` pairs and the studies folder; raise :class:`ReidError` for the first that is wrong."""
+    unknown = sorted(set(conf) - set(KNOWN) - set(MONAI_LABEL_OWN))
+    if unknown:
+        raise ServeError(f"--conf {unknown[0]} is not an option; there are {', '.join(KNOWN)}")
+    if studies.startswith(("http://", "https://")):
+        raise ServeError("--studies must be a folder; remote datastores are not served")
+    return Options(
+        gallery=_gallery(conf.get("gallery", "")),
+        studies=Path(studies).resolve(),
+        encoder=_encoder(conf.get("encoder", "")),
+        max_upload=int(_number(conf, "max_upload_mb", 512, LARGEST_UPLOAD_MB) * 2**20),
+        workers=int(_number(conf, "workers", 2, 64)),
+        remote=_yes(conf, "remote"),
+        hosts=_names(conf.get("hosts", "")),
+        origins=_names(conf.get("origins", "")),
+    )
+
+
+def _gallery(text: str) -> Path:
+    if not text.strip():
+        raise ServeError("the gallery's folder is missing; add --conf gallery DIR")
+    path = Path(text).expanduser().resolve()
+    if path.exists() and not path.is_dir():
+        raise ServeError(f"--conf gallery {text}: is not a folder; give the gallery's folder")
+    return path
+
+
+def _encoder(name: str) -> str | None:
+    from reid_engine.encoder import find_spec
+
+    return find_spec(name).name if name.strip() else None
+
+
+def _number(conf: Mapping[str, str], key: str, default: float, largest: float) -> float:
+    text = conf.get(key, str(default))
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= largest or (key == "workers" and value != int(value)):
+        raise ServeError(f"--conf {key} {text}: give a number above 0 and up to {largest:g}")
+    return value
+
+
+def _yes(conf: Mapping[str, str], key: str) -> bool:
+    text = conf.get(key, "no")
+    if text.lower() not in ("yes", "no"):
+        raise ServeError(f"--conf {key} {text}: say yes or no")
+    return text.lower() == "yes"
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip().lower().rstrip("/") for name in text.split(",") if name.strip())

@@ -1,0 +1,119 @@
+"""What a client may ask of a check, and nothing else."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NoReturn
+
+from lib.failures import Refusal
+from reid_engine.scan import MODALITIES
+
+LONGEST = 16 * 1024
+"""Most characters of the form field ``params``."""
+
+MOST_MATCHES = 100
+LARGEST_POPULATION = 10**10
+
+
+@dataclass(frozen=True)
+class CheckParams:
+    """Validated parameters of one check; the defaults are those of the library."""
+
+    modality: str | None = None
+    prior_enrolled: float = 0.5
+    population: int | None = None
+    top: int = 10
+    window: tuple[float, float] | None = None
+    invert: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "CheckParams":
+        """Read the form field ``params``, a JSON object; raise :class:`Refusal` where it isn't taken."""
+        if len(text) > LONGEST:
+            raise Refusal(413, "params is too long")
+        try:
+            values = json.loads(text or "{}", parse_constant=_no_constant, object_pairs_hook=_no_twins)
+        except (ValueError, RecursionError):
+            raise Refusal(400, "params is not a JSON object with each key once") from None
+        if not isinstance(values, dict):
+            raise Refusal(400, "params must be a JSON object")
+        unknown = set(values) - set(_READERS)
+        if unknown:
+            raise Refusal(400, f"params has a key that is not taken; known are {', '.join(_READERS)}")
+        return cls(**{key: _READERS[key](value) for key, value in values.items() if value is not None})
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> "CheckParams":
+        """Pick the parameters, validated before, out of a MONAI Label request."""
+        return cls(**{field.name: request[field.name] for field in fields(cls) if field.name in request})
+
+    def as_request(self) -> dict[str, Any]:
+        """Give them as keys of a MONAI Label request."""
+        return asdict(self)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a key is given twice")
+    return values
+
+
+def _modality(value: Any) -> str | None:
+    known = isinstance(value, str) and (value.upper() in MODALITIES or value.lower() in ("", "unknown"))
+    if not known:
+        raise Refusal(422, f"modality must be one of {', '.join(MODALITIES)}, or null to find it out")
+    return value.upper() if value.upper() in MODALITIES else None
+
+
+def _number(value: Any) -> float:
+    """Give a finite float, or NaN, which no range holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def _whole(name: str, least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if not least <= _number(value) <= most or value != int(value):
+            raise Refusal(422, f"{name} must be a whole number from {least} to {most}")
+        return int(value)
+
+    return read
+
+
+def _prior(value: Any) -> float:
+    if not 0 < _number(value) <= 1:
+        raise Refusal(422, "prior_enrolled must be a number above 0 and up to 1")
+    return float(value)
+
+
+def _window(value: Any) -> tuple[float, float]:
+    numbers = [_number(v) for v in value] if isinstance(value, list) and len(value) == 2 else []
+    if not numbers or not all(map(math.isfinite, numbers)) or not numbers[1] > 0:
+        raise Refusal(422, "window must be [centre, width] with a width above 0")
+    return numbers[0], numbers[1]
+
+
+def _invert(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Refusal(422, "invert must be true or false")
+    return value
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "modality": _modality,
+    "prior_enrolled": _prior,
+    "population": _whole("population", 1, LARGEST_POPULATION),
+    "top": _whole("top", 1, MOST_MATCHES),
+    "window": _window,
+    "invert": _invert,
+}

@@ -1,0 +1,1 @@
+"""Train tasks, one a file."""

@@ -1,0 +1,89 @@
+"""Re-identification Risk as a MONAI Label app.
+
+``monailabel start_server --app monailabel_app --studies DIR --conf gallery DIR [--conf encoder NAME]``
+"""
+
+import sys
+from typing import Any
+
+from lib.desk import Desk
+from lib.infers.reidentification_risk import NAME, ReidentificationRiskTask
+from lib.options import read_options
+from lib.quiet import hush
+from lib.shelf import Shelf
+from lib.studies import StudiesFolder
+from lib.trainers import gallery
+from monailabel.config import settings
+from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.tasks.infer_v2 import InferTask
+from monailabel.interfaces.tasks.scoring import ScoringMethod
+from monailabel.interfaces.tasks.strategy import Strategy
+from monailabel.interfaces.tasks.train import TrainTask
+
+from reid_engine import __version__
+from reid_engine.errors import ServeError
+from reid_engine.memory import reuse_large_buffers
+
+hush()
+reuse_large_buffers()
+
+
+class ReidentificationRisk(MONAILabelApp):
+    """Checks scans against a gallery, and enrols the studies folder into it.
+
+    Parameters
+    ----------
+    app_dir, studies, conf
+        As MONAI Label gives them; `conf` is explained in :mod:`lib.options`.
+    """
+
+    def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
+        if settings.MONAI_LABEL_AUTH_ENABLE:
+            raise ServeError("MONAI_LABEL_AUTH_ENABLE is not supported; put a reverse proxy before the server")
+        # Scans are not labelled and nothing of them is kept: no scoring after a training, no sessions.
+        settings.MONAI_LABEL_AUTO_UPDATE_SCORING = False
+        settings.MONAI_LABEL_SESSIONS = False
+        self.options = read_options(conf, studies)
+        self.desk = Desk(self.options)
+        self.shelf = Shelf(self.options.gallery, self.options.encoder)
+        super().__init__(
+            app_dir=app_dir,
+            studies=studies,
+            conf=conf,
+            name="Re-identification Risk",
+            description="Measures how easily a scan identifies its patient, before it is shared",
+            version=__version__,
+        )
+        served = sys.modules.get("monailabel.app")  # absent in the process of a train task
+        if served is not None:
+            from lib.takeover import take_over
+
+            take_over(served.app, self)
+            self.desk.warm_up()
+
+    def init_datastore(self) -> StudiesFolder:
+        """Give the studies, read only."""
+        return StudiesFolder(self.options.studies)
+
+    def init_infers(self) -> dict[str, InferTask]:
+        """Give the one infer task."""
+        return {NAME: ReidentificationRiskTask(self.desk, self.shelf)}
+
+    def init_trainers(self) -> dict[str, TrainTask]:
+        """Give the one train task."""
+        return {gallery.NAME: gallery.EnrolStudies(self.desk)}
+
+    def init_strategies(self) -> dict[str, Strategy]:
+        """Give none; nothing is to be labelled."""
+        return {}
+
+    def init_scoring_methods(self) -> dict[str, ScoringMethod]:
+        """Give none."""
+        return {}
+
+    def init_batch_infer(self) -> Any:
+        """Give none: a check is asked for one scan at a time."""
+        return None
+
+    def on_init_complete(self) -> None:
+        """Start nothing: MONAI Label would run a scheduler for sessions and scorings, and there are none."""

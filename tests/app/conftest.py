@@ -1,0 +1,22 @@
+"""The served app: a real server process, spoken to over HTTP."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "monailabel_app"))
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # servers beside one another on few cores
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory, phantom_cohort, _phantom_gallery):
+    """Give a server of the phantoms: their gallery, and their folder as the studies."""
+    from serving import serving
+
+    with serving(tmp_path_factory.mktemp("served"), _phantom_gallery, phantom_cohort) as server:
+        yield server
