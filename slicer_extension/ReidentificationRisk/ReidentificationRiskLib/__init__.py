@@ -1,0 +1,1 @@
+"""The parts of the panel, one noun a file; importing this package imports neither Qt nor Slicer."""

@@ -1,0 +1,24 @@
+"""What can go wrong, told in one sentence that a user can act upon."""
+
+
+class PanelError(Exception):
+    """A failure whose message is one sentence for the user: what happened, and what to do."""
+
+
+class ClientError(PanelError):
+    """The server could not be asked, refused, or answered with something else than a report."""
+
+
+class ExportError(PanelError):
+    """The selected volume cannot be sent."""
+
+
+def one_line(text: str, limit: int) -> str:
+    """Give somebody else's words as one printable line of at most ``limit`` characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def reason(error: OSError) -> str:
+    """Say in a few words why the operating system refused."""
+    return one_line(error.strerror or str(error) or type(error).__name__, 120)

@@ -1,0 +1,48 @@
+"""The panel's choices, kept in the scene so that a saved scene brings them back."""
+
+from typing import Any
+
+import slicer
+
+MODULE = "ReidentificationRisk"
+VOLUME = "InputVolume"
+MODALITY = "Modality"
+AUTOMATIC = ""
+
+
+class Parameters:
+    """The selected volume and modality of one scene, in a vtkMRMLScriptedModuleNode."""
+
+    @property
+    def node(self) -> Any:
+        """The parameter node, made when the scene has none."""
+        node = slicer.mrmlScene.GetSingletonNode(MODULE, "vtkMRMLScriptedModuleNode")
+        if node is None:
+            node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
+            node.UnRegister(None)  # CreateNodeByClass keeps one reference for its caller
+            node.SetSingletonTag(MODULE)
+            node.SetName(MODULE)
+            node.SetHideFromEditors(True)
+            node = slicer.mrmlScene.AddNode(node)
+        if node.GetModuleName() != MODULE:  # new, or emptied by closing the scene
+            node.SetModuleName(MODULE)
+            node.SetAttribute("ModuleName", MODULE)
+        return node
+
+    @property
+    def volume(self) -> Any:
+        """The selected volume node, or None."""
+        return self.node.GetNodeReference(VOLUME)
+
+    @volume.setter
+    def volume(self, volume: Any) -> None:
+        self.node.SetNodeReferenceID(VOLUME, volume.GetID() if volume is not None else None)
+
+    @property
+    def modality(self) -> str:
+        """The chosen modality, "" for automatic."""
+        return self.node.GetParameter(MODALITY) or AUTOMATIC
+
+    @modality.setter
+    def modality(self, modality: str) -> None:
+        self.node.SetParameter(MODALITY, modality)

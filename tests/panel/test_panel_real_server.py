@@ -1,0 +1,117 @@
+"""The whole way: widgets, the client's process, the MONAI Label server's process, the engine, and back."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from slicer_harness import MODULE
+from slicer_harness.driving import Answering, wait_until
+
+from reid_engine.cohort import read_cohort
+from reid_engine.fitting import fit_gallery
+from reid_engine.matcher.enrolment import enrol
+from reid_engine.matcher.gallery import Gallery
+from reid_engine.phantom import phantom_scan, write_phantom_cohort
+from reid_engine.serve import start
+
+pytestmark = pytest.mark.slow
+
+SEED, SIZE, NEW_VISIT = 5, 128, 2  # of the cohort; the first visit that is not enrolled
+KINDS = ("CFP", "CXR")
+SUBJECTS = 56  # enough for a probe of sex
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a cohort of phantoms, two visits each."""
+    folder = tmp_path_factory.mktemp("cohort")
+    write_phantom_cohort(folder, subjects=SUBJECTS, sessions=NEW_VISIT, modalities=KINDS, size=SIZE, seed=SEED)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(cohort: Path, encoder, tmp_path_factory: pytest.TempPathFactory):
+    """Give the address of a real server with a gallery of that cohort."""
+    gallery = Gallery.create(tmp_path_factory.mktemp("served") / "gallery", encoder.identity)
+    enrol(read_cohort(cohort), gallery, encoder)
+    fit_gallery(gallery)
+    with start(gallery.path) as server:
+        yield server.url
+
+
+def save(pixels: np.ndarray, path: Path) -> Path:
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def check(module, path: Path, address: str, modality: str = "") -> dict:
+    """Load a file and check it as a user would; give the report that the panel shows."""
+    from slicer_harness.scene import load_volume
+
+    ui = module.panel.ui
+    ui.volumeSelector.setCurrentNode(load_volume(path))
+    ui.modalityCombo.setCurrentIndex(ui.modalityCombo.findData(modality))
+    ui.serverEdit.text = address
+    with Answering("Agree and send"):
+        ui.checkButton.click()
+    assert wait_until(lambda: not module.panel.logic.busy, 120)
+    assert ui.messageLabel.text == ""
+    return module.panel.report
+
+
+@pytest.mark.parametrize("modality", KINDS)
+def test_a_new_visit_of_an_enrolled_person(module, address: str, tmp_path: Path, modality: str) -> None:
+    path = save(phantom_scan(modality, 4, NEW_VISIT, SEED, SIZE), tmp_path / "Doe_Jane.png")
+    report = check(module, path, address, modality)
+    ui = module.panel.ui
+    assert report["scan"]["modality"] == modality
+    assert len(report["matches"]) == ui.matchesTable.rowCount == 10
+    assert "P005" in [ui.matchesTable.item(i, 1).text() for i in range(3)]
+    assert ui.matchesTable.item(0, 1).text() == report["matches"][0]["subject_id"]
+    assert [ui.leakageTable.item(i, 0).text() for i in range(ui.leakageTable.rowCount)] == ["sex", "age"]
+    assert ui.leakageTable.item(0, 5).text().startswith("AUC 0.")
+    assert ui.leakageTable.item(1, 5).text().startswith("± ")
+    assert f"{SUBJECTS} subjects" in ui.sourceLabel.text
+    assert report["risk"]["level"] in ("high", "elevated")
+
+
+def test_slicers_way_gives_the_same_report_as_the_file_itself(module, address: str, tmp_path: Path) -> None:
+    """The same pixels arrive, whichever container they travel in."""
+    sys.path.insert(0, str(MODULE))
+    from ReidentificationRiskLib.client import check as check_file
+
+    path = save(phantom_scan("CFP", 2, NEW_VISIT, SEED, SIZE), tmp_path / "eye.png")
+    shown, direct = check(module, path, address, "CFP"), check_file(address, path, {"modality": "CFP"})
+    for report in (shown, direct):
+        del report["timing_ms"]
+    assert shown == direct
+
+
+def test_an_enrolled_picture_is_flagged(module, address: str, cohort: Path) -> None:
+    report = check(module, cohort / "cxr_P003_s2.png", address, "CXR")
+    assert report["matches"][0]["subject_id"] == "P003"
+    assert module.panel.ui.matchesTable.item(0, 4).text().startswith("near-duplicate")
+    assert "Nearly the same picture is enrolled" in module.panel.ui.detailsLabel.text
+
+
+def test_noise_is_no_low_risk(module, address: str, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (160, 160), dtype=np.uint8)
+    report = check(module, save(noise, tmp_path / "noise.png"), address)
+    assert report["risk"]["level"] == "unknown"
+    assert module.panel.ui.levelLabel.text == "?  No statement possible"
+    assert "dashed" in module.panel.ui.headlineFrame.styleSheet
+
+
+def test_what_the_engine_refuses_comes_as_its_sentence(module, address: str, slicer) -> None:
+    tiny = slicer.util.addVolumeFromArray(np.arange(100, dtype=np.uint8).reshape(1, 10, 10), name="tiny")
+    ui = module.panel.ui
+    ui.volumeSelector.setCurrentNode(tiny)
+    ui.serverEdit.text = address
+    with Answering("Agree and send"):
+        ui.checkButton.click()
+    assert wait_until(lambda: not module.panel.logic.busy, 60)
+    assert module.panel.report is None
+    assert ui.messageLabel.text.startswith(f"⚠ The server at {address} refused: ")
+    assert "scan.nrrd" not in ui.messageLabel.text or "/" not in ui.messageLabel.text.split("refused:")[1]

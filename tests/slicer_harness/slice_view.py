@@ -1,0 +1,32 @@
+"""A slice view without a render window: the real slice logic's picture of a volume."""
+
+from typing import Any
+
+
+def render_slice(volume: Any, width: int, height: int) -> Any:
+    """Give the middle slice of a volume, in its own plane and as it is displayed, as a QImage."""
+    import numpy as np
+    import qt
+    import slicer
+    from vtk.util.numpy_support import vtk_to_numpy
+
+    logic = slicer.vtkMRMLSliceLogic()
+    logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
+    logic.SetMRMLScene(slicer.mrmlScene)
+    logic.AddSliceNode("Red")
+    slice_node, composite = logic.GetSliceNode(), logic.GetSliceCompositeNode()
+    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(slicer.mrmlScene)
+    slice_node.SetOrientation("Axial")
+    slice_node.SetDimensions(width, height, 1)
+    composite.SetBackgroundVolumeID(volume.GetID())
+    slice_node.RotateToVolumePlane(volume)
+    logic.FitSliceToVolume(volume, width, height)
+    logic.SnapSliceOffsetToIJK()
+    logic.UpdatePipeline()
+    blend = logic.GetBlend()
+    blend.Update()
+    image = blend.GetOutput()
+    columns, rows, _ = image.GetDimensions()
+    colours = vtk_to_numpy(image.GetPointData().GetScalars()).reshape(rows, columns, -1)
+    upright = np.ascontiguousarray(colours[::-1, :, :3])  # VTK counts rows from below
+    return qt.QImage(upright.data, columns, rows, 3 * columns, qt.QImage.Format_RGB888).copy()
