@@ -1,0 +1,225 @@
+"""What a check over HTTP costs beside decoding the scan and running the bare network on it.
+
+A real server process (``reid-engine serve``) holds a gallery of synthetic chest radiographs. Two ways are timed
+in turn, on the same scan with the same number of threads, and the medians compared:
+
+- ``check``: POST of the file on a kept connection, until the report is read;
+- ``bare``: the file's bytes to display values by the format's own library (Pillow; pydicom with the VOI window
+  of the header), and the network's forward pass on the prepared tensor, which is at hand.
+
+Everything else counts as overhead: HTTP, the upload's way over the disk, digests, finding the field, scaling,
+comparison, calibration, probes. ``ratio`` is check against bare; the target is at most 1.25.
+"""
+
+import argparse
+import http.client
+import io
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pydicom
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.pixel_data_handlers.util import apply_modality_lut, apply_voi_lut
+
+from reid_engine.encoder import Encoder, load_encoder
+from reid_engine.phantom import phantom_scan, write_phantom_cohort
+from reid_engine.scan import read_scan
+from reid_engine.serve import start
+
+TARGET = 1.25
+SEED = 3
+_ROW = {
+    "file": "scan.dcm", "subject_id": "P001", "session_id": "s9", "modality": "CXR", "laterality": "",
+    "view": "PA", "sex": "F", "age": "61", "acquired": "2024-05-06", "device": "Radia 1",
+}  # fmt: skip
+
+
+def measure(*, repeats: int = 40, threads: int | None = None, subjects: int = 40) -> dict[str, Any]:
+    """Give milliseconds of both ways (medians) and their ratio for each kind of scan.
+
+    Parameters
+    ----------
+    threads
+        Threads inside of an operation, for both ways; those that torch has by default.
+    subjects
+        Enrolled people, with three images each.
+    """
+    before = torch.get_num_threads()
+    threads = threads or before
+    torch.set_num_threads(threads)
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-check-") as folder:
+            return _measure(Path(folder), repeats, threads, subjects)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _measure(folder: Path, repeats: int, threads: int, subjects: int) -> dict[str, Any]:
+    encoder = load_encoder()
+    gallery = make_gallery(folder, encoder, subjects)
+    scans = make_scans(folder)
+    with _threads_of_children(threads), start(gallery, log=folder / "server.log") as server:
+        connection = http.client.HTTPConnection(server.host, server.port)
+        kinds = {
+            name: _compare(_checker(connection, path), _bare(path, encoder), repeats) for name, path in scans.items()
+        }
+        connection.close()
+    return {
+        "benchmark": "check",
+        "ratio": max(kind["ratio"] for kind in kinds.values()),
+        "target": TARGET,
+        "kinds": kinds,
+        "gallery_samples": 3 * subjects,
+        "threads": threads,
+        "repeats": repeats,
+        "device": str(encoder.device),
+    }
+
+
+def make_gallery(folder: Path, encoder: Encoder, subjects: int) -> Path:
+    """Enrol synthetic people and fit what a report needs."""
+    from reid_engine.cohort import read_cohort
+    from reid_engine.fitting import fit_gallery
+    from reid_engine.matcher.enrolment import enrol
+    from reid_engine.matcher.gallery import Gallery
+
+    manifest = write_phantom_cohort(folder / "cohort", subjects=subjects, modalities=("CXR",), seed=SEED)
+    gallery = Gallery.create(folder / "gallery", encoder.identity)
+    enrol(read_cohort(manifest), gallery, encoder)
+    fit_gallery(gallery)
+    return folder / "gallery"
+
+
+def make_scans(folder: Path) -> dict[str, Path]:
+    """Write scans of an enrolled person's further visit, of the sizes and kinds that come out of a PACS."""
+    from reid_engine.phantom.dicom import write_dicom
+
+    small, large = (phantom_scan("CXR", 0, 8, SEED, size) for size in (1024, 2048))
+    rng = np.random.default_rng(0)
+    paths = {
+        "png-1024-8bit": folder / "scan.png",
+        "jpeg-2048-8bit": folder / "scan.jpg",
+        "dicom-2048-16bit": folder / "scan.dcm",
+    }
+    Image.fromarray(_noisy(small, rng)).save(paths["png-1024-8bit"])
+    Image.fromarray(_noisy(large, rng)).save(paths["jpeg-2048-8bit"], quality=92)
+    write_dicom(paths["dicom-2048-16bit"], _noisy(large, rng).astype(np.float64) / 255, _ROW, SEED)
+    return paths
+
+
+def _noisy(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Add detector noise: a smooth phantom would be decoded faster than a radiograph is."""
+    return np.clip(picture + rng.normal(0, 2.5, picture.shape), 0, 255).astype(np.uint8)
+
+
+def _compare(check: Callable[[], Mapping[str, Any]], bare: Callable[[], object], repeats: int) -> dict[str, Any]:
+    times: dict[str, list[float]] = {"check": [], "bare": []}
+    for way in (check, bare):
+        for _ in range(3):
+            way()  # the first runs pay for allocations and kernels
+    report: Mapping[str, Any] = {}
+    for _ in range(repeats):
+        start_time = time.perf_counter()
+        report = check()
+        middle = time.perf_counter()
+        bare()
+        times["check"].append(middle - start_time)
+        times["bare"].append(time.perf_counter() - middle)
+    medians = {name: 1000 * median(values) for name, values in times.items()}
+    return {
+        "ratio": medians["check"] / medians["bare"],
+        "check_ms": medians["check"],
+        "bare_ms": medians["bare"],
+        "server_ms": dict(report["timing_ms"]),
+    }
+
+
+def _checker(connection: http.client.HTTPConnection, path: Path) -> Callable[[], Mapping[str, Any]]:
+    boundary = "bench-check-boundary"
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{{}}"; filename="{path.name}"\r\n\r\n'
+    plain = f'--{boundary}\r\nContent-Disposition: form-data; name="{{}}"\r\n\r\n'
+    body = b"".join(
+        [
+            plain.format("params").encode(),
+            b'{"modality": "CXR"}\r\n',
+            head.format("file").encode(),
+            path.read_bytes(),
+            f"\r\n--{boundary}--\r\n".encode(),
+        ]
+    )
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+
+    def check() -> Mapping[str, Any]:
+        connection.request("POST", "/infer/reidentification_risk?output=json", body, headers)
+        response = connection.getresponse()
+        text = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"the check was refused with {response.status}: {text.decode()}")
+        return dict(json.loads(text))
+
+    return check
+
+
+def _bare(path: Path, encoder: Encoder) -> Callable[[], object]:
+    data = path.read_bytes()
+    batch = encoder.prepare(read_scan(path, modality="CXR"))
+    decode = _decode_dicom if path.suffix == ".dcm" else _decode_picture
+
+    def bare() -> object:
+        return decode(data), encoder.forward(batch)
+
+    return bare
+
+
+def _decode_picture(data: bytes) -> NDArray[Any]:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image)
+
+
+def _decode_dicom(data: bytes) -> NDArray[Any]:
+    header = pydicom.dcmread(io.BytesIO(data))
+    return apply_voi_lut(apply_modality_lut(header.pixel_array, header), header)
+
+
+@contextmanager
+def _threads_of_children(threads: int) -> Iterator[None]:
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--threads", type=int, default=None, help="threads (default: torch's)")
+    parser.add_argument("--subjects", type=int, default=40, help="enrolled people")
+    given = parser.parse_args()
+    result = measure(repeats=given.repeats, threads=given.threads, subjects=given.subjects)
+    if given.json:
+        print(json.dumps(result))
+        return
+    for name, kind in result["kinds"].items():
+        print(
+            f"{name:18} check {kind['check_ms']:6.1f} ms   decoding and network {kind['bare_ms']:6.1f} ms   "
+            f"ratio {kind['ratio']:.2f} (target {TARGET})"
+        )
+
+
+if __name__ == "__main__":
+    main()
