@@ -7,10 +7,13 @@ import sys
 from typing import Any
 
 from lib.desk import Desk
+from lib.exposures import Exposures
 from lib.infers.reidentification_risk import NAME, ReidentificationRiskTask
 from lib.options import read_options
 from lib.quiet import hush
+from lib.scoring import cohort_reidentification
 from lib.shelf import Shelf
+from lib.strategies import highest_risk
 from lib.studies import StudiesFolder
 from lib.trainers import gallery
 from monailabel.config import settings
@@ -29,7 +32,7 @@ reuse_large_buffers()
 
 
 class ReidentificationRisk(MONAILabelApp):
-    """Checks scans against a gallery, and enrols the studies folder into it.
+    """Checks scans against a gallery; enrols the studies folder into it, scores it, and proposes what to review.
 
     Parameters
     ----------
@@ -40,11 +43,12 @@ class ReidentificationRisk(MONAILabelApp):
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         if settings.MONAI_LABEL_AUTH_ENABLE:
             raise ServeError("MONAI_LABEL_AUTH_ENABLE is not supported; put a reverse proxy before the server")
-        # Scans are not labelled and nothing of them is kept: no scoring after a training, no sessions.
+        # A scoring is run when it is asked for, and nothing of a checked scan is kept: no sessions.
         settings.MONAI_LABEL_AUTO_UPDATE_SCORING = False
         settings.MONAI_LABEL_SESSIONS = False
         self.options = read_options(conf, studies)
         self.desk = Desk(self.options)
+        self.exposures = Exposures(self.options.gallery)
         self.shelf = Shelf(self.options.gallery, self.options.encoder)
         super().__init__(
             app_dir=app_dir,
@@ -74,16 +78,16 @@ class ReidentificationRisk(MONAILabelApp):
         return {gallery.NAME: gallery.EnrolStudies(self.desk)}
 
     def init_strategies(self) -> dict[str, Strategy]:
-        """Give none; nothing is to be labelled."""
-        return {}
+        """Give the one strategy, which proposes images for review; nothing is to be labelled."""
+        return {highest_risk.NAME: highest_risk.HighestRisk(self.exposures)}
 
     def init_scoring_methods(self) -> dict[str, ScoringMethod]:
-        """Give none."""
-        return {}
+        """Give the one scoring."""
+        return {cohort_reidentification.NAME: cohort_reidentification.CohortReidentification(self.options)}
 
     def init_batch_infer(self) -> Any:
         """Give none: a check is asked for one scan at a time."""
         return None
 
     def on_init_complete(self) -> None:
-        """Start nothing: MONAI Label would run a scheduler for sessions and scorings, and there are none."""
+        """Start nothing: MONAI Label would run all scorings, and a scheduler for sessions, of which there are none."""

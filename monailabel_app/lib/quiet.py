@@ -15,6 +15,9 @@ from reid_engine.errors import ReidError
 LOG = logging.getLogger("reidentification_risk")
 """The app's own log; what is written to it names nobody."""
 
+_TASKS = ("task_train", "task_scoring")
+"""Loggers by which MONAI Label repeats what a task's process printed."""
+
 _OF_A_TASK = re.compile(rf"\({LOG.name}:\d+\) - (.+)$")
 
 _UVICORN = (
@@ -35,7 +38,7 @@ class Discreet(logging.Filter):
         """Tell whether a record may be written, its text replaced where needed."""
         if record.name == LOG.name:
             return True
-        if record.name == "task_train":
+        if record.name in _TASKS:
             line = said_by_task(record.getMessage())
             record.msg, record.args = line or "", ()
             return line is not None

@@ -15,6 +15,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -23,8 +24,9 @@ from lib.checks import Checks
 from lib.failures import NEUTRAL, Refusal
 from lib.guard import LOOPBACK_ORIGIN, Guard
 from lib.options import Options
+from lib.proposals import Proposals
 from lib.quiet import hush
-from lib.training import Training
+from lib.tasks import Scoring, Training, Turn
 from reid_engine.private_folder import private_folder
 
 _BODY = {
@@ -68,14 +70,22 @@ def guarded(api: FastAPI, options: Options) -> Guard:
 
 
 def build(app: MONAILabelApp, options: Options, folder: Path) -> FastAPI:
-    """Make the web application: information, check, train task, and its pages of documentation."""
+    """Make the web application: information, check, train task, scoring, strategy, and its pages of documentation."""
     api = FastAPI(title=app.name, description=app.description, version=app.version, docs_url="/", redoc_url="/docs")
-    checks, training = Checks(app, options, folder), Training(options)
+    checks, proposals, turn = Checks(app, options, folder), Proposals(app, options), Turn()
+    training, scoring = Training(turn, options), Scoring(turn, options, app.exposures)
     api.add_api_route("/info/", app.info, methods=["GET"], summary="What the server checks with")
     api.add_api_route("/infer/{model}", checks.answer, methods=["POST"], summary="Check a scan", openapi_extra=_BODY)
     api.add_api_route("/train/", training.status, methods=["GET"], summary="How far the train task is")
     api.add_api_route("/train/", training.stop, methods=["DELETE"], summary="Stop the train task")
     api.add_api_route("/train/{model}", training.start, methods=["POST"], summary="Enrol the studies")
+    if settings.MONAI_LABEL_TASKS_SCORING:
+        api.add_api_route("/scoring/", scoring.status, methods=["GET"], summary="How far the scoring is")
+        api.add_api_route("/scoring/", scoring.stop, methods=["DELETE"], summary="Stop the scoring")
+        api.add_api_route("/scoring/{method}", scoring.start, methods=["POST"], summary="Score the studies")
+    if settings.MONAI_LABEL_TASKS_STRATEGY:
+        path = "/activelearning/{strategy}"
+        api.add_api_route(path, proposals.answer, methods=["POST"], summary="Which image to look at next")
     api.add_exception_handler(Refusal, _refused)
     api.add_exception_handler(HTTPException, _not_here)
     api.add_exception_handler(RequestValidationError, _not_valid)
@@ -89,7 +99,7 @@ def _refused(request: Request, error: Refusal) -> Response:
 
 
 def _not_here(request: Request, error: HTTPException) -> Response:
-    sentence = "the server has no such address; it has /info/, /infer/reidentification_risk and /train/"
+    sentence = "the server has no such address; /openapi.json lists those it has"
     return JSONResponse({"detail": sentence}, error.status_code, error.headers)
 
 

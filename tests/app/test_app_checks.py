@@ -128,4 +128,5 @@ def test_info_says_what_is_checked_with_and_names_nobody(served):
 def test_the_page_of_the_interface_and_its_schema_are_there(served):
     assert "swagger" in served.get("/").text
     schema = served.get("/openapi.json").json()
-    assert set(schema["paths"]) == {"/info/", "/infer/{model}", "/train/", "/train/{model}"}
+    tasks = {"/train/", "/train/{model}", "/scoring/", "/scoring/{method}"}
+    assert set(schema["paths"]) == {"/info/", "/infer/{model}", *tasks, "/activelearning/{strategy}"}

@@ -37,6 +37,7 @@ def test_the_apps_own_lines_are_written(console):
         ("pydicom", "Invalid value for P-17"),
         ("py.warnings", "P-17"),
         ("task_train", "[INFO] Adding P-17"),
+        ("task_scoring", 'Result: {"P-17": 0.97}'),
     ],
 )
 def test_what_others_say_is_not(console, name, message):
@@ -75,6 +76,7 @@ def test_the_start_and_stop_of_the_server_are_written(console):
     assert "Started" in _written(console, "uvicorn.error", logging.INFO, "Started server process [%d]", 3)
 
 
-def test_lines_of_the_train_task_are_written(console):
+@pytest.mark.parametrize("task", ["task_train", "task_scoring"])
+def test_lines_of_a_long_task_are_written(console, task):
     line = f"[2026-01-01 10:00:00] [MainThread] [INFO] ({LOG.name}:99) - gallery: enrolling 120 of 300"
-    assert _written(console, "task_train", logging.INFO, line) == "gallery: enrolling 120 of 300\n"
+    assert _written(console, task, logging.INFO, line) == "gallery: enrolling 120 of 300\n"
