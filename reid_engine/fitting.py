@@ -118,6 +118,12 @@ def load_probes(gallery: Gallery, modality: str) -> tuple[Probe, ...] | None:
     )
 
 
+def load_unprobed(gallery: Gallery, modality: str) -> dict[str, str]:
+    """Give why an attribute of a modality has no probe, by attribute; empty where probes have to be fitted (again)."""
+    model = _load(gallery, model_names(modality)[1])
+    return dict(model[1]["refused"]) if model else {}
+
+
 def fit_gallery(gallery: Gallery, *, progress: Progress = silent) -> Fitting:
     """Fit what checks need and store it in the gallery; what is current is left alone.
 

@@ -15,10 +15,10 @@ from reid_engine.caveats import Circumstances, caveats
 from reid_engine.encoder.identity import EncoderIdentity
 from reid_engine.encoder.model import Encoder
 from reid_engine.errors import GalleryError, ReidError
-from reid_engine.fitting import load_attack, load_probes
+from reid_engine.fitting import load_attack, load_probes, load_unprobed
 from reid_engine.level import Evidence, judge
 from reid_engine.matcher.gallery import Gallery
-from reid_engine.matcher.trials import Band, Trials
+from reid_engine.matcher.trials import FEWEST_SUBJECTS, Band, Trials
 from reid_engine.risk_report import RiskReport
 from reid_engine.roster import Roster, read_roster
 from reid_engine.scan import UNKNOWN, Scan
@@ -113,7 +113,13 @@ class RiskAssessor:
     def _read(self) -> _View:
         snapshot = self.gallery.snapshot()
         rosters = {
-            name: read_roster(snapshot, name, load_attack(self.gallery, name), load_probes(self.gallery, name) or ())
+            name: read_roster(
+                snapshot,
+                name,
+                load_attack(self.gallery, name),
+                load_probes(self.gallery, name) or (),
+                load_unprobed(self.gallery, name),
+            )
             for name in self.gallery.modalities
             if name != UNKNOWN
         }
@@ -158,6 +164,7 @@ class _Case:
             risk=self._risk(),
             matches=matches,
             leakage=self._leakage(),
+            leakage_unknown=self._leakage_unknown(),
             controls={"pixel_baseline": baseline},
             caveats=caveats(self._circumstances(matches, baseline)),
             timing_ms=self.timing,
@@ -267,8 +274,23 @@ class _Case:
             "population": self.population,
             "attacker": self.roster.backend.name if self.roster else None,
             "attackers": attack.facts["rank_1"] if attack else None,
-            "calibration": calibration.facts if calibration else None,
+            "calibration": {**calibration.facts, "reliability": self._reliability()} if calibration else None,
         }
+
+    def _reliability(self) -> list[dict[str, Any] | None]:
+        """Every band of probability with what was measured in it."""
+        trials = self.roster.attack.trials if self.roster and self.roster.attack else None
+        return [_band_row(band) for band in _bands(_ById(trials), self.prior_enrolled)] if trials else []
+
+    def _leakage_unknown(self) -> list[dict[str, str]]:
+        """Attributes that the table has and nothing is said of, and why."""
+        if not self.roster:
+            return []
+        unknown = dict(self.roster.unprobed)
+        if self.in_domain is False:
+            why = "the scan does not look like the images that the probe was fitted on"
+            unknown |= {probe.attribute: why for probe in self.roster.probes}
+        return [{"attribute": name, "reason": why} for name, why in unknown.items()]
 
     def _leakage(self) -> list[dict[str, Any]]:
         """Read the probes that had not seen the most alike subject; nothing outside the domain."""
@@ -331,6 +353,7 @@ def _band_row(band: Band | None) -> dict[str, Any] | None:
         "lo": band.lo,
         "hi": band.hi,
         "reidentified": band.reidentified,
+        "note": None if band.low is not None else f"fewer than {FEWEST_SUBJECTS} subjects had such a probability",
         "ci95": None if band.low is None else [band.low, band.high],
         "n": band.n,
         "subjects": band.subjects,

@@ -27,6 +27,8 @@ class RiskReport:
         Nearest subjects, one row each, by their best similarity.
     leakage
         What probes learn of the person.
+    leakage_unknown
+        Attributes of the gallery's table of which nothing is said, and why.
     controls
         What needs no network: the pixel baseline.
     caveats
@@ -42,6 +44,7 @@ class RiskReport:
     risk: Mapping[str, Any]
     matches: Sequence[Mapping[str, Any]]
     leakage: Sequence[Mapping[str, Any]]
+    leakage_unknown: Sequence[Mapping[str, Any]]
     controls: Mapping[str, Any]
     caveats: Sequence[str]
     timing_ms: Mapping[str, float]

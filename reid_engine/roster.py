@@ -31,6 +31,8 @@ class Roster:
     ----------
     attack, probes
         What was fitted; None and empty where the gallery changed since.
+    unprobed
+        Why an attribute of the table has no probe.
     backend
         The attack's, or the cosine where there is none.
     vectors
@@ -47,6 +49,7 @@ class Roster:
     population: Population
     attack: Attack | None
     probes: tuple[Probe, ...]
+    unprobed: Mapping[str, str]
     backend: Backend
     vectors: NDArray[np.float32]
     duplicates: DuplicateIndex
@@ -75,7 +78,13 @@ class Roster:
         return np.array(sorted(found), dtype=np.int64)
 
 
-def read_roster(snapshot: Snapshot, modality: str, attack: Attack | None, probes: tuple[Probe, ...]) -> Roster:
+def read_roster(
+    snapshot: Snapshot,
+    modality: str,
+    attack: Attack | None,
+    probes: tuple[Probe, ...],
+    unprobed: Mapping[str, str] | None = None,
+) -> Roster:
     """Arrange one modality of a gallery.
 
     Parameters
@@ -84,8 +93,8 @@ def read_roster(snapshot: Snapshot, modality: str, attack: Attack | None, probes
         The gallery.
     modality
         One that is enrolled.
-    attack, probes
-        What was fitted to these very rows.
+    attack, probes, unprobed
+        What was fitted to these very rows, and why it was not.
     """
     rows = snapshot.positions_of(modality)
     table = snapshot.table.iloc[rows]
@@ -104,6 +113,7 @@ def read_roster(snapshot: Snapshot, modality: str, attack: Attack | None, probes
         population=population,
         attack=attack,
         probes=probes,
+        unprobed=unprobed or {},
         backend=backend,
         vectors=np.ascontiguousarray(backend.transform(raw)),
         duplicates=DuplicateIndex(snapshot.thumbnails[rows][order]),

@@ -28,6 +28,8 @@ def risk_report(report: Json) -> RenderableType:
         parts += ["", matches_table(report["matches"])]
     if report["leakage"]:
         parts += ["", leakage_table(report["leakage"])]
+    unknown = report.get("leakage_unknown", ())
+    parts += [Text(one_line(f"{row['attribute']}: not known, {row['reason']}"), style="dim") for row in unknown]
     parts.append("")
     parts += [Padding(Text(f"• {one_line(caveat)}", style="dim"), (0, 0, 0, 1)) for caveat in report["caveats"]]
     return Group(*parts)

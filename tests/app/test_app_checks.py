@@ -7,7 +7,7 @@ import pytest
 from samples import SUBJECT, every_format, picture, pixels, subject_id
 
 FIELDS = {"schema", "scan", "encoder", "gallery", "assumptions", "risk", "matches", "leakage", "controls"}
-FIELDS |= {"caveats", "timing_ms"}
+FIELDS |= {"leakage_unknown", "caveats", "timing_ms"}
 
 
 @pytest.fixture(scope="module")

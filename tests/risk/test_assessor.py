@@ -102,8 +102,34 @@ def test_planted_sex_leaks_and_is_read_by_a_model_that_had_not_seen_the_person(p
     assert 0 <= row["p"] <= 1
 
 
+def test_the_calibrations_reliability_is_told(place):
+    report = place.report(place.visit(3))
+    bands = report["assumptions"]["calibration"]["reliability"]
+    assert [band["lo"] for band in bands] == sorted(band["lo"] for band in bands)
+    assert report["risk"]["band"] in bands
+    for band in bands:
+        assert (band["ci95"] is None) == bool(band["note"])
+        if band["ci95"]:
+            assert band["ci95"][0] <= band["reidentified"] <= band["ci95"][1]
+
+
+def test_an_attribute_of_which_nothing_is_said_has_a_reason(tmp_path):
+    table, vectors, thumbnails, _ = World(dim=DIM, seed=3).cohort(30)
+    table["race"] = np.where(np.arange(len(table)) < 6, "A", "B")
+    gallery = gallery_of(tmp_path / "g", table, vectors, thumbnails)
+    fit_gallery(gallery)
+    encoder = KnownEncoder(DIM)
+    assessor = RiskAssessor(gallery, encoder)
+    near = assessor.assess(encoder.scan(vectors[0] + 0.1)).to_json()
+    assert [row["attribute"] for row in near["leakage_unknown"]] == ["sex", "age", "race"]
+    far = assessor.assess(encoder.scan(np.full(DIM, 60.0))).to_json()
+    assert all(row["reason"] for row in near["leakage_unknown"] + far["leakage_unknown"])
+
+
 def test_what_is_unlike_the_gallery_gets_unknown_never_low(place):
     report = place.report(np.full(DIM, 60.0, dtype=np.float32))
+    assert report["leakage"] == []
+    assert {row["attribute"] for row in report["leakage_unknown"]} == {"sex", "age"}
     assert report["scan"]["in_domain"] is False
     assert report["risk"]["level"] == "unknown"
 
