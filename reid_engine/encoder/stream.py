@@ -16,7 +16,7 @@ from reid_engine.progress import Progress, silent
 from reid_engine.scan import Scan, read_scan
 
 if TYPE_CHECKING:
-    from reid_engine.encoder.model import Encoder
+    from reid_engine.encoder.embedder import Embedder
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ _CARRIED = (
 
 @overload
 def embed_stream(
-    encoder: "Encoder",
+    encoder: "Embedder",
     sources: Sequence[Source],
     *,
     batch_size: int = ...,
@@ -109,7 +109,7 @@ def embed_stream(
 
 @overload
 def embed_stream(
-    encoder: "Encoder",
+    encoder: "Embedder",
     sources: Sequence[Source],
     *,
     batch_size: int = ...,
@@ -120,7 +120,7 @@ def embed_stream(
 
 
 def embed_stream(
-    encoder: "Encoder",
+    encoder: "Embedder",
     sources: Sequence[Source],
     *,
     batch_size: int = 16,
@@ -161,7 +161,7 @@ def embed_stream(
 class _Reader:
     """What a reading thread does with a source."""
 
-    def __init__(self, encoder: "Encoder", extra: Callable[[Scan], Any] | None) -> None:
+    def __init__(self, encoder: "Embedder", extra: Callable[[Scan], Any] | None) -> None:
         self.encoder = encoder
         self.look = extra
 

@@ -19,7 +19,7 @@ from reid_engine.progress import Progress, silent
 from reid_engine.scan import UNKNOWN, digest_file
 
 if TYPE_CHECKING:
-    from reid_engine.encoder.model import Encoder
+    from reid_engine.encoder.embedder import Embedder
 
 COMMIT_EVERY = 256
 """Images after which a segment is committed: what an interruption loses at most."""
@@ -58,7 +58,7 @@ class Enrolment:
 def enrol(
     cohort: Cohort,
     gallery: Gallery,
-    encoder: "Encoder",
+    encoder: "Embedder",
     *,
     batch_size: int = 16,
     progress: Progress = silent,
@@ -159,7 +159,7 @@ def _changes(sample: Sample, row: Row) -> Row:
 
 
 def _enrol_all(
-    plan: _Plan, gallery: Gallery, encoder: "Encoder", batch_size: int, progress: Progress
+    plan: _Plan, gallery: Gallery, encoder: "Embedder", batch_size: int, progress: Progress
 ) -> tuple[int, int]:
     """Embed what is wanted and commit it in portions; give how many are new and how many replaced."""
     added = replaced = 0
@@ -172,7 +172,7 @@ def _enrol_all(
 
 
 def _portions(
-    plan: _Plan, encoder: "Encoder", batch_size: int, progress: Progress
+    plan: _Plan, encoder: "Embedder", batch_size: int, progress: Progress
 ) -> Iterator[list[tuple[Row, Any, Any]]]:
     sources = [Source(plan.samples[place].path, plan.samples[place].modality) for place in plan.wanted]
     portion: list[tuple[Row, Any, Any]] = []
