@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bench_check
 import bench_encoding
+import bench_evaluation
 import bench_startup
 
 
@@ -45,6 +46,13 @@ CLAIMS = {
         "encoding a folder, share of the bare network's throughput", ">=", operator.ge, 1.2, bench_encoding.measure
     ),
     "check": Claim("a check over HTTP against decoding and bare network", "<=", operator.le, 0.8, bench_check.measure),
+    "evaluation": Claim(
+        "every metric of 100,000 images against the bare product",
+        ">=",
+        operator.ge,
+        1.05,
+        bench_evaluation.measure_claim,
+    ),
     "startup": Claim("--help or a refusal against importing torch", "<", operator.lt, 0.0, bench_startup.measure),
 }
 

@@ -7,6 +7,7 @@
     ├── CohortError           a manifest or folder with problems, all of them listed
     ├── EncoderError          an encoder that is unknown, or whose weights are not at hand
     ├── GalleryError          a gallery that is missing, damaged, full or made with another encoder
+    ├── GateError             a limit that makes no sense
     ├── ProbeError            a probe that cannot be fitted
     └── ServeError            a server that cannot be started
 """
@@ -46,6 +47,10 @@ class EncoderError(ReidError):
 
 class GalleryError(ReidError):
     """A gallery is missing, damaged, in use, out of space or made with another encoder."""
+
+
+class GateError(ReidError):
+    """A limit of the gate that makes no sense."""
 
 
 class ProbeError(ReidError):

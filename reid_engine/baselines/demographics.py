@@ -16,6 +16,9 @@ NEUTRAL_YEARS = 5.0
 """Difference of ages that speaks neither for one person nor for two. Between the visits of one patient of
 ChestX-ray14 smaller ones are more frequent than between two patients, larger ones less."""
 
+UNKNOWN = -1.0
+"""Stands for what is not known among ages and numbers of classes: unlike NaN it is equal to itself."""
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -43,8 +46,13 @@ class DemographicBlocks:
         columns = [_numbers(attribute) for attribute in _known(table)]
         rows = np.stack([numbers for numbers, _ in columns], axis=1) if columns else np.empty((len(table), 0))
         self._counted = [counted for _, counted in columns]
-        self._people, self._who = np.unique(rows, axis=0, return_inverse=True, equal_nan=True)
+        self._people, self._who = np.unique(rows, axis=0, return_inverse=True)
         self._who = self._who.reshape(-1)
+
+    @property
+    def people(self) -> int:
+        """How many different people the columns tell apart."""
+        return len(self._people)
 
     def __len__(self) -> int:
         return len(self._who)
@@ -69,7 +77,7 @@ class DemographicBlocks:
             values = self._people[:, place]
             own = values[who][:, None]
             said = _by_age(own, values) if counted else np.where(own == values, 1.0, -1.0)
-            total += np.where(np.isnan(own) | np.isnan(values), 0.0, said)
+            total += np.where((own == UNKNOWN) | (values == UNKNOWN), 0.0, said)
         return (total / max(1, len(self._counted))).astype(np.float32)
 
 
@@ -86,10 +94,10 @@ def _known(table: "pd.DataFrame") -> list[Attribute]:
 
 
 def _numbers(attribute: Attribute) -> tuple[Floats, bool]:
-    """Give a column (N,) as ages or as numbers of its classes, NaN where unknown, and whether it is counted."""
+    """Give a column (N,) as ages or as numbers of its classes, or UNKNOWN, and whether it is counted."""
     if attribute.kind == "number":
-        return np.where(np.isfinite(attribute.values), attribute.values, np.nan), True
-    numbers = np.full(len(attribute.values), np.nan)
+        return np.where(np.isfinite(attribute.values), attribute.values, UNKNOWN), True
+    numbers = np.full(len(attribute.values), UNKNOWN)
     known = np.array([value is not None for value in attribute.values])
     numbers[known] = np.unique(attribute.values[known].astype(str), return_inverse=True)[1]
     return numbers, False

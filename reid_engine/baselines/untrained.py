@@ -40,7 +40,7 @@ def load_untrained(name: str = DEFAULT_ENCODER, *, seed: int = 0, device: str | 
     try:
         place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         with torch.random.fork_rng(devices=[]):  # the caller's dice stay as they are
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # alone: manual_seed would reach the accelerators' dice too
             network = timm.create_model(spec.architecture, pretrained=False, num_classes=0, **spec.options)
         return Encoder(replace(spec, name=UNTRAINED, dim=int(network.num_features)), network, place)
     except (RuntimeError, TypeError, ValueError, AssertionError) as error:

@@ -2,69 +2,200 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reid_engine.cli.failures import GATE_FAILED
-from reid_engine.cli.options import FOLDER, cohort_options, encoder_options, output_options
+from reid_engine.cli.options import FOLDER, cohort_options, output_options
 from reid_engine.cli.output import console, print_json, progress_bar
-from reid_engine.cli.preflight import load_gallery_encoder, look_at_cohort, look_at_weights
-from reid_engine.errors import CohortError
+from reid_engine.cli.preflight import look_at_cohort, look_at_weights
+from reid_engine.cli.streams import say
+from reid_engine.errors import CohortError, EncoderError
+
+if TYPE_CHECKING:
+    from reid_engine.cohort import Cohort
+    from reid_engine.encoder import Encoder
+    from reid_engine.encoder.embedder import Embedder
+    from reid_engine.evaluation import EvaluationReport
+    from reid_engine.evaluation.gate import Limit
+
+GATES = {
+    "--max-rank1": "Most of the images that may be re-identified, 0 to 1.",
+    "--max-rank1-subject": "Most of the subjects with any image re-identified, 0 to 1.",
+    "--max-share-above": "P:SHARE, most of the images whose stated probability is P or more.",
+    "--max-leakage": "ATTRIBUTE:AUC, best that a probe may guess an attribute.",
+}
+"""Limits of the gate; each may be given several times."""
+
+
+def _gate_options(command: Callable[..., int]) -> Callable[..., int]:
+    for name, text in reversed(GATES.items()):
+        metavar = text.partition(",")[0] if ":" in text.partition(",")[0] else "SHARE"
+        command = click.option(name, multiple=True, metavar=metavar, help=f"Gate: {text}")(command)
+    return command
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the command line asks for."""
+
+    out: Path
+    encoders: tuple[str, ...]
+    weights: tuple[Path, ...]
+    separate: str | None
+    baselines: bool
+    images: bool
+    batch_size: int
+    limits: "tuple[Limit, ...]"
 
 
 @click.command(short_help="Measure how re-identifiable a whole cohort is.")
 @click.argument("cohort", type=FOLDER)
-@click.option("--out", type=FOLDER, required=True, metavar="DIR", help="Folder for report.json.")
-@encoder_options
+@click.option("--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the report.")
+@click.option("--encoder", multiple=True, metavar="NAME", help="Encoder, again for more; see: reid-engine encoders.")
+@click.option("--weights", multiple=True, type=FOLDER, metavar="FILE", help="Weights of each --encoder, in that order.")
+@click.option("--separate", default="dataset", metavar="COLUMN", help="Never compare across values of this column.")
+@click.option("--no-baselines", is_flag=True, help="Leave out pixels, border, untrained network and demographics.")
+@click.option("--no-images", is_flag=True, help="For sharing: no pictures, no ids, no group under 10 subjects.")
+@_gate_options
 @cohort_options
 @output_options
 def evaluate(
     cohort: Path,
     out: Path,
-    encoder: str | None,
-    weights: Path | None,
+    encoder: tuple[str, ...],
+    weights: tuple[Path, ...],
+    separate: str,
+    no_baselines: bool,
+    no_images: bool,
+    max_rank1: tuple[str, ...],
+    max_rank1_subject: tuple[str, ...],
+    max_share_above: tuple[str, ...],
+    max_leakage: tuple[str, ...],
     batch_size: int,
     no_pseudonyms: bool,
     as_json: bool,
 ) -> int:
     """Measure how often images of COHORT find their own subject among the others.
 
-    Rank-1 and rank-5 with chance and 95 % intervals over subjects, for each modality; the whole report goes
-    to report.json in the folder --out.
+    The folder --out gets report.html for people, report.json with every number, and queries.csv with what each
+    image found (which names images and subjects: not for sharing). Sets that the column --separate tells apart are
+    never compared with each other, because their origin would be a shortcut.
+
+    With limits, the upper end of the 95 % interval of the strongest attacker decides; one that is passed over
+    makes the command exit with 1.
     """
+    given = zip(GATES, (max_rank1, max_rank1_subject, max_share_above, max_leakage), strict=True)
+    limits = _limits([(name, text) for name, texts in given for text in texts])
     look_at_cohort(cohort)
-    look_at_weights(weights)
-    if out.exists() and not out.is_dir():
-        raise CohortError(str(out), ["is a file; give a folder for the report"])
+    _look_at(encoder, weights, out)
     from reid_engine.cohort import read_cohort
 
     samples = read_cohort(cohort, pseudonymise=not no_pseudonyms)
-    network = load_gallery_encoder(encoder, weights, None)
-    from reid_engine.evaluation import evaluate as evaluate_cohort
-
-    out.mkdir(parents=True, exist_ok=True)
-    with progress_bar() as progress:
-        report = evaluate_cohort(samples, network, store=out, batch_size=batch_size, progress=progress).to_json()
-    _write(out / "report.json", report)
+    wanted = _Wanted(out, encoder, weights, separate or None, not no_baselines, not no_images, batch_size, limits)
+    report = _measure(samples, wanted)
+    document = _save(report, samples, wanted)
     if as_json:
-        print_json(report)
+        print_json(document)
     else:
         from reid_engine.report.evaluation_text import evaluation_report
 
         screen = console()
-        screen.print(evaluation_report(report))
-        screen.print(f"The whole report is in {out / 'report.json'}", soft_wrap=True)
-    return GATE_FAILED if report["gate"]["passed"] is False else 0
+        screen.print(evaluation_report(document))
+        screen.print(f"The whole report is in {out / 'report.html'}", soft_wrap=True)
+    return _verdict(document)
 
 
-def _write(path: Path, report: Mapping[str, Any]) -> None:
-    """Put the report in its place at once, so that nobody reads half of it."""
+def _limits(given: list[tuple[str, str]]) -> "tuple[Limit, ...]":
+    if not given:
+        return ()
+    from reid_engine.evaluation.gate import parse_limit
+
+    return tuple(parse_limit(name, text) for name, text in given)
+
+
+def _look_at(encoders: tuple[str, ...], weights: tuple[Path, ...], out: Path) -> None:
+    for path in weights:
+        look_at_weights(path)
+    if len(weights) > max(len(encoders), 1):
+        raise EncoderError(f"{len(weights)} weights files for {max(len(encoders), 1)} encoders; name each --encoder")
+    if out.exists() and not out.is_dir():
+        raise CohortError(str(out), ["is a file; give a folder for the report"])
+
+
+def _measure(samples: "Cohort", wanted: _Wanted) -> "EvaluationReport":
+    from reid_engine.evaluation import evaluate as evaluate_cohort
+
+    encoders = _load(wanted)
+    baselines = _baselines(encoders) if wanted.baselines else []
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    with progress_bar() as progress:
+        return evaluate_cohort(
+            samples,
+            encoders,
+            store=wanted.out,
+            baselines=baselines,
+            separate=wanted.separate,
+            limits=wanted.limits,
+            batch_size=wanted.batch_size,
+            progress=progress,
+        )
+
+
+def _load(wanted: _Wanted) -> "list[Encoder]":
+    from reid_engine.encoder import DEFAULT_ENCODER, load_encoder
+
+    names = wanted.encoders or (DEFAULT_ENCODER,)
+    files: list[Path | None] = [*wanted.weights, *[None] * (len(names) - len(wanted.weights))]
+    return [load_encoder(name, weights=file) for name, file in zip(names, files, strict=True)]
+
+
+def _baselines(encoders: "list[Encoder]") -> "list[Embedder]":
+    """Give the baselines, and the ImageNet encoder where it is not measured anyway."""
+    from reid_engine.baselines import default_baselines
+    from reid_engine.encoder import DEFAULT_ENCODER, load_encoder
+
+    if any(encoder.identity.name == DEFAULT_ENCODER for encoder in encoders):
+        return default_baselines()
+    return [*default_baselines(), load_encoder(DEFAULT_ENCODER)]
+
+
+def _save(report: "EvaluationReport", samples: "Cohort", wanted: _Wanted) -> dict[str, Any]:
+    from reid_engine.evaluation.suppression import shareable
+    from reid_engine.report.evaluation_html import render_evaluation
+    from reid_engine.report.pictures import example_pictures
+
+    document = report.to_json()
+    pictures: Mapping[str, bytes] = {}
+    if wanted.images:
+        named = (row[key] for row in document["examples"] for key in ("sample_id", "mate_id", "found_id"))
+        pictures = example_pictures(samples, [name for name in dict.fromkeys(named) if name])
+    else:
+        document = shareable(document)
+    _write(wanted.out / "report.json", json.dumps(document, allow_nan=False, indent=2) + "\n")
+    _write(wanted.out / "report.html", render_evaluation(document, pictures=pictures))
+    _write(wanted.out / "queries.csv", report.queries.to_csv(index=False))
+    return document
+
+
+def _verdict(document: Mapping[str, Any]) -> int:
+    if document["gate"]["passed"] is not False:
+        return 0
+    from reid_engine.evaluation.gate import gate_line
+
+    say(f"reid-engine: {gate_line(document['gate'])}", error=True)
+    return GATE_FAILED
+
+
+def _write(path: Path, text: str) -> None:
+    """Put a file in its place at once, so that nobody reads half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(json.dumps(report, allow_nan=False, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

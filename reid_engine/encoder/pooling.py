@@ -15,7 +15,7 @@ class Network(Protocol):
     """What pooling needs of an encoder."""
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give features (B, D) of (B, 3, h, w)."""
+        """Give features (B, D) of prepared slices (B, ...)."""
 
 
 def pool_batches(
@@ -26,7 +26,7 @@ def pool_batches(
     Parameters
     ----------
     items
-        Key and prepared slices (k, 3, h, w) of each scan, or None for one that has none and passes through;
+        Key and prepared slices (k, ...) of each scan, or None for one that has none and passes through;
         taken only as fast as vectors are taken.
     """
     if batch_size < 1:

@@ -28,19 +28,19 @@ def audit(table: "pd.DataFrame", near: NearPairs) -> list[Row]:
     list
         First the groups with the same bytes or pixels (``"identical"``), whoever they belong to; then those of
         near-duplicates (``"near"``) under different subject ids; ``similarity`` is the least of the pairs that hold
-        a group together.
+        a group together. Ids that the images themselves speak against are `suspects`.
     """
     same = _identical_pairs(table)
     subjects = table["subject_id"].to_numpy(dtype=object)
     identical = _groups(len(table), same[0], same[1])
-    rows = [_row("identical", table, group, 1.0) for group in identical]
+    rows = [_row("identical", table, group, 1.0, "same bytes or pixels") for group in identical]
     known = {int(image): number for number, group in enumerate(identical) for image in group}
-    first, second = np.asarray(near.first), np.asarray(near.second)
-    for group in _groups(len(table), first, second):
+    first = np.asarray(near.first)
+    for group in _groups(len(table), first, np.asarray(near.second)):
         one_picture = len({known.get(int(image), -1 - int(image)) for image in group}) == 1
         if len(set(subjects[group])) > 1 and not one_picture:
-            inside = np.isin(first, group)
-            rows.append(_row("near", table, group, float(np.min(np.asarray(near.similarity)[inside]))))
+            least = float(np.min(np.asarray(near.similarity)[np.isin(first, group)]))
+            rows.append(_row("near", table, group, least, "nearly the same picture"))
     return rows
 
 
@@ -71,12 +71,14 @@ def _groups(count: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> 
     return sorted((part for part in parts if len(part) > 1), key=lambda part: int(part[0]))
 
 
-def _row(kind: str, table: "pd.DataFrame", group: NDArray[np.int64], similarity: float) -> Row:
+def _row(kind: str, table: "pd.DataFrame", group: NDArray[np.int64], similarity: float, what: str) -> Row:
     members = table.iloc[group]
+    subjects = members["subject_id"].nunique()
     return {
         "kind": kind,
         "modality": str(members["modality"].iloc[0]),
         "sample_ids": members["sample_id"].tolist(),
         "subject_ids": members["subject_id"].tolist(),
         "similarity": similarity,
+        "note": f"{what} under {'one subject id' if subjects == 1 else f'{subjects} subject ids'}",
     }

@@ -1,6 +1,7 @@
 """What a report was measured with, so that it can be repeated."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -10,16 +11,18 @@ from reid_engine.evaluation.confidence import DRAWS, PERMUTATIONS, SEED
 from reid_engine.folds import FOLDS
 from reid_engine.matcher.duplicates import NEAR_DUPLICATE_SIMILARITY
 
-PACKAGES = ("numpy", "scipy", "pandas", "torch", "timm", "faiss-cpu", "scikit-learn", "pydicom", "itk")
+PACKAGES = ("numpy", "scipy", "numba", "pandas", "torch", "timm", "faiss-cpu", "scikit-learn", "pydicom", "itk")
 
 
-def describe_environment(encoder: EncoderIdentity) -> dict[str, Any]:
-    """Give versions, the encoder's fingerprint, seeds and settings."""
+def describe_environment(encoders: Sequence[EncoderIdentity]) -> dict[str, Any]:
+    """Give versions, the encoders' and baselines' fingerprints, seeds and settings."""
     return {
         "reid_engine": __version__,
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
-        "encoder": {"name": encoder.name, "dim": encoder.dim, "fingerprint": encoder.fingerprint},
+        "encoders": [
+            {"name": encoder.name, "dim": encoder.dim, "fingerprint": encoder.fingerprint} for encoder in encoders
+        ],
         "seed": SEED,
         "bootstrap_draws": DRAWS,
         "permutations": PERMUTATIONS,

@@ -1,76 +1,93 @@
-"""A cohort against itself: enrol it, then let every image search for its subject among the others."""
+"""A cohort against itself: embed it, then let every image search for its subject among the others."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_engine.evaluation.attackers import ATTACKERS, UNTRAINED, Blocks, attackers
 from reid_engine.evaluation.audit import audit
+from reid_engine.evaluation.calibrated import SHARES
+from reid_engine.evaluation.confidence import UNKNOWN
+from reid_engine.evaluation.curves import measurement_curves
 from reid_engine.evaluation.environment import describe_environment
+from reid_engine.evaluation.examples import examples_of
+from reid_engine.evaluation.features import Features, FeatureSet, Group, embed_cohort, groups_of
 from reid_engine.evaluation.gate import apply_gate
-from reid_engine.evaluation.identification import STRATA, Outcomes, identify
+from reid_engine.evaluation.identification import Outcomes
 from reid_engine.evaluation.leakage import probe_rows
+from reid_engine.evaluation.measure import Measurement, measure
+from reid_engine.evaluation.queries import query_table
 from reid_engine.evaluation.report import EvaluationReport
-from reid_engine.evaluation.tables import Heading, identification_rows, verification_rows
-from reid_engine.evaluation.verification import verify
-from reid_engine.matcher.backend import BACKENDS
-from reid_engine.matcher.comparisons import compare
-from reid_engine.matcher.crossfit import CrossFitted
-from reid_engine.matcher.duplicates import near_duplicate_pairs
-from reid_engine.matcher.gallery import Gallery
+from reid_engine.evaluation.strata import (
+    ALL,
+    LOWEST_SWEPT,
+    MAIN,
+    SWEEP,
+    SWEPT,
+    Eligibility,
+    Stratum,
+    eligibility,
+    list_near,
+    strata_of,
+)
+from reid_engine.evaluation.suspects import audit_subjects
+from reid_engine.evaluation.tables import Heading, measurement_rows
+from reid_engine.matcher.duplicates import NEAR_DUPLICATE_SIMILARITY, NearPairs, near_duplicate_pairs
 from reid_engine.matcher.population import Population, arrange
-from reid_engine.matcher.snapshot import Snapshot
 from reid_engine.progress import Progress, silent
-from reid_engine.scan import UNKNOWN
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from reid_engine.cohort import Cohort
-    from reid_engine.encoder.model import Encoder
+    from reid_engine.encoder.embedder import Embedder
+    from reid_engine.evaluation.gate import Limit
 
 Row = dict[str, Any]
 
-GALLERY_FOLDER = "gallery"
-"""Folder of the embeddings inside the store."""
+SEPARATING = "dataset"
+"""Column that keeps sets of different origin apart where a cohort has it: the origin would be a shortcut."""
 
-NO_QUERIES = {
-    "all": "no subject has two images",
-    "near-duplicates removed": "no subject has two images that are not near-duplicates",
-    "different sessions": "no subject has images of two sessions that are known to differ",
-}
-"""Why a stratum has no query."""
+DEMOGRAPHICS = "demographics"
+"""Name of the baseline that sees no image."""
 
 
 def evaluate(
     cohort: "Cohort",
-    encoder: "Encoder",
+    encoders: "Sequence[Embedder] | Embedder",
     *,
     store: Path,
+    baselines: "Sequence[Embedder]" = (),
+    separate: str | None = SEPARATING,
+    limits: "Sequence[Limit]" = (),
     batch_size: int = 16,
-    max_rank1: float | None = None,
     progress: Progress = silent,
 ) -> EvaluationReport:
     """Measure how re-identifiable a cohort is.
 
-    Each modality stands alone. What whitens a query was fitted without it, and without identities. Intervals resample
-    subjects.
+    Each modality stands alone, and each set where a column separates them. Whatever is fitted to identities or
+    attributes is judged on other subjects; what whitens a query was fitted without it. Intervals resample subjects.
 
     Parameters
     ----------
     cohort
         Samples with their subjects.
-    encoder
-        What embeds them.
+    encoders
+        What embeds them, one or more.
     store
         Folder that keeps the embeddings, so that the next evaluation of the same files embeds nothing.
+    baselines
+        What embeds them for comparison (`reid_engine.baselines`); demographics are added where they are known.
+    separate
+        Column of the manifest whose values are never compared with each other; not there, everything is.
+    limits
+        Of the gate.
     batch_size
-        Of the encoder.
-    max_rank1
-        Limit of the gate; none when left out.
+        Of the encoders.
     progress
         Of enrolment, then of the measurements.
 
@@ -79,99 +96,185 @@ def evaluate(
     ReidError
         The store belongs to another encoder or cannot be written.
     """
-    from reid_engine.matcher.enrolment import enrol
-
-    gallery = open_store(Path(store) / GALLERY_FOLDER, encoder)
-    enrolment = enrol(cohort, gallery, encoder, batch_size=batch_size, progress=progress)
-    snapshot = gallery.snapshot()
-    wanted = {sample.sample_id for sample in cohort.samples}
-    results: list[Row] = []
-    probes: list[Row] = []
-    groups: list[Row] = []
-    modalities = [name for name in snapshot.modalities if name != UNKNOWN]
-    steps = len(modalities) * (len(BACKENDS) + 1)
-    for number, modality in enumerate(modalities):
-        part = _part(snapshot, modality, wanted, encoder.identity.name)
-        if part is None:
-            continue
-        groups += part.audit
-        done = number * (len(BACKENDS) + 1)
-        outcomes: dict[str, Outcomes] = {}
-        for place, attacker in enumerate(BACKENDS):
-            progress(done + place, steps, f"{modality}: {attacker}")
-            outcomes[attacker], rows = _attack(part, attacker)
-            results += rows
-        progress(done + len(BACKENDS), steps, f"{modality}: probes")
-        probes += probe_rows(modality, part.encoder, part.table, part.vectors, part.population, _strongest(outcomes))
-    progress(steps, steps, "measured")
+    named = list(encoders) if isinstance(encoders, Sequence) else [encoders]
+    embedders = [*(("encoder", one) for one in named), *(("baseline", one) for one in baselines)]
+    embedded = embed_cohort(cohort, embedders, Path(store), batch_size=batch_size, progress=progress)
+    column = separate if separate in embedded.table.columns else None
+    groups = list(groups_of(embedded.table, column))
+    work = _Work(embedded, _shares(limits), _Steps(progress, len(groups) * (len(embedders) + 1)))
+    for group in groups:
+        work.measure(_Part(embedded, group))
     return EvaluationReport(
-        results=results,
-        probes=probes,
-        audit=groups,
-        gate=apply_gate(results, max_rank1),
-        environment=describe_environment(encoder.identity),
-        refused=[{"file": one.path.name, "reason": one.reason} for one in enrolment.refused],
+        results=work.results,
+        probes=work.probes,
+        audit=work.audit,
+        audit_notes=work.audit_notes,
+        curves=work.curves,
+        examples=work.examples,
+        gate=apply_gate(work.results, work.probes, limits),
+        environment=describe_environment([embedder.identity for _, embedder in embedders]),
+        refused=[{"file": one.path.name, "reason": one.reason} for one in embedded.refused],
+        queries=work.queries(),
     )
 
 
-def open_store(path: Path, encoder: "Encoder") -> Gallery:
-    """Open the gallery of a store, or make it."""
-    if (path / "manifest.json").exists():
-        return Gallery.open(path, encoder=encoder.identity)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Gallery.create(path, encoder.identity)
+def _shares(limits: "Sequence[Limit]") -> tuple[float, ...]:
+    """Probabilities for which the share of images at or above is given."""
+    return tuple(sorted({*SHARES, *(limit.p for limit in limits if limit.p is not None)}))
+
+
+class _Steps:
+    """Tells how many of the measurements are done."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def __call__(self, what: str) -> None:
+        self._progress(min(self._done, self._total), self._total, what)
+        self._done += 1
+
+
+class _Part:
+    """One group of images, in subject order."""
+
+    def __init__(self, embedded: FeatureSet, group: Group) -> None:
+        table = embedded.table.iloc[group.images].reset_index(drop=True)
+        subjects = table["subject_id"].to_numpy(dtype=object)
+        sessions = table["session_id"].to_numpy(dtype=object)
+        swept = near_duplicate_pairs(embedded.thumbnails[group.images], LOWEST_SWEPT, subjects)
+        flagged = swept.similarity >= NEAR_DUPLICATE_SIMILARITY
+        self.group = group
+        self.unordered = table
+        self.near = NearPairs(swept.first[flagged], swept.second[flagged], swept.similarity[flagged])
+        self.population: Population = arrange(subjects, sessions, self.near, np.arange(len(table)))
+        order = self.population.rows
+        self.images = group.images[order]
+        self.table: pd.DataFrame = table.iloc[order].reset_index(drop=True)
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        listed = list_near(place[swept.first], place[swept.second], swept.similarity, len(order))
+        self.strata = strata_of(self.table, group.modality)
+        self.whole = eligibility((*self.strata, *SWEEP), self.population, listed, self.table)
+        self.main = eligibility(MAIN, self.population, listed, self.table)
+        self.removed = [int(np.count_nonzero(swept.similarity >= limit)) for limit in SWEPT]
+
+    def heading(self, encoder: str, kind: str, attacker: str) -> Heading:
+        """Give the heading of an attack."""
+        return Heading(self.group.dataset, self.group.modality, encoder, kind, attacker, ALL.name)
+
+    def keys(self) -> Row:
+        """Give what tells this group from others."""
+        return {"dataset": self.group.dataset, "modality": self.group.modality}
+
+
+@dataclass
+class _Work:
+    """Measures group after group and gathers what comes of it."""
+
+    embedded: FeatureSet
+    shares: tuple[float, ...]
+    step: Callable[[str], None]
+    results: list[Row] = field(default_factory=list)
+    probes: list[Row] = field(default_factory=list)
+    audit: list[Row] = field(default_factory=list)
+    audit_notes: list[Row] = field(default_factory=list)
+    curves: list[Row] = field(default_factory=list)
+    examples: list[Row] = field(default_factory=list)
+    _queries: "list[pd.DataFrame]" = field(default_factory=list)
+
+    def measure(self, part: _Part) -> None:
+        """Measure a group by every encoder and baseline."""
+        attacks: list[_Attack] = []
+        for features in self.embedded.features:
+            self.step(f"{_words(part.group)}: {features.name}")
+            vectors = features.vectors(part.images)
+            found = self._attack(part, features, vectors)
+            if found:
+                self._probe(part, features, vectors, max(found, key=_rate).outcomes)
+            attacks += found
+        self.step(f"{_words(part.group)}: {DEMOGRAPHICS}")
+        self._demographics(part)
+        if attacks:
+            self.examples += examples_of(max(attacks, key=_rate).queries)
+        self._audit(part, attacks)
+
+    def queries(self) -> "pd.DataFrame":
+        """Give the per-query table of all attacks by encoders."""
+        import pandas as pd
+
+        return pd.concat(self._queries, ignore_index=True) if self._queries else pd.DataFrame()
+
+    def _attack(self, part: _Part, features: Features, vectors: NDArray[np.float32]) -> "list[_Attack]":
+        """Let every attacker try; give the attacks by an encoder, weakest attacker first."""
+        attacks: list[_Attack] = []
+        baseline = features.kind == "baseline"
+        for attacker in attackers(vectors, part.population, UNTRAINED if baseline else ATTACKERS):
+            heading = part.heading(features.name, features.kind, attacker.name)
+            if attacker.blocks is None:
+                why = f"cannot be estimated: {attacker.reason}"
+                self.results.append(heading.row("image", "rank-1", UNKNOWN, None, 0, 0, why))
+                continue
+            eligible = part.main if baseline else part.whole
+            measured = measure(part.population, attacker.blocks, eligible, light=baseline)
+            self._keep(part, heading, measured, eligible)
+            if not baseline:
+                queries = query_table(heading, measured, part.table)
+                self._queries.append(queries)
+                attacks.append(_Attack(heading, measured, attacker.blocks, queries))
+        return attacks
+
+    def _keep(self, part: _Part, heading: Heading, measured: Measurement, eligible: Eligibility) -> None:
+        shown: Sequence[Stratum] = MAIN if eligible is part.main else part.strata
+        self.results += measurement_rows(heading, measured, shown, part.population, self.shares)
+        if heading.kind == "encoder":
+            self.curves += measurement_curves(heading, measured, part.population, part.removed)
+
+    def _demographics(self, part: _Part) -> None:
+        from reid_engine.baselines import DemographicBlocks, has_demographics
+
+        if not has_demographics(part.table):
+            return
+        blocks = DemographicBlocks(part.table)
+        heading = part.heading(DEMOGRAPHICS, "baseline", UNTRAINED[0])
+        self._keep(part, heading, measure(part.population, blocks, part.main, light=True), part.main)
+
+    def _probe(self, part: _Part, features: Features, vectors: NDArray[np.float32], outcomes: Outcomes) -> None:
+        rows = probe_rows(part.group.modality, features.name, part.table, vectors, part.population, outcomes)
+        self.probes += [{**row, **part.keys()} for row in rows]
+
+    def _audit(self, part: _Part, attacks: "list[_Attack]") -> None:
+        rows = audit(part.unordered, part.near)
+        blind = [attack for attack in attacks if attack.heading.attacker in UNTRAINED]  # ids in doubt train nothing
+        if blind:
+            best = max(blind, key=_rate)
+            found = audit_subjects(
+                part.table, part.population, best.blocks, best.measured.tables, best.measured.uncalibrated
+            )
+            rows += list(found.groups)
+            self.audit_notes += [{**note, **part.keys()} for note in found.notes]
+        self.audit += [{**row, **part.keys()} for row in rows]
 
 
 @dataclass(frozen=True)
-class _Part:
-    """One modality of the cohort, in subject order."""
+class _Attack:
+    """An attack by an encoder, and what it found."""
 
-    modality: str
-    encoder: str
-    table: "pd.DataFrame"
-    vectors: NDArray[np.float32]
-    population: Population
-    audit: Sequence[Row]
+    heading: Heading
+    measured: Measurement
+    blocks: Blocks
+    queries: "pd.DataFrame"
 
-
-def _part(snapshot: Snapshot, modality: str, wanted: set[str], encoder: str) -> _Part | None:
-    rows = snapshot.positions_of(modality)
-    rows = rows[snapshot.table["sample_id"].iloc[rows].isin(wanted).to_numpy()]
-    if len(rows) == 0:
-        return None
-    table = snapshot.table.iloc[rows].reset_index(drop=True)
-    subjects = table["subject_id"].to_numpy(dtype=object)
-    near = near_duplicate_pairs(snapshot.thumbnails[rows], subjects=subjects)
-    sessions = table["session_id"].to_numpy(dtype=object)
-    population = arrange(subjects, sessions, near, np.arange(len(rows)))
-    order = population.rows
-    return _Part(
-        modality=modality,
-        encoder=encoder,
-        table=table.iloc[order].reset_index(drop=True),
-        vectors=np.asarray(snapshot.vectors[rows[order]]),
-        population=population,
-        audit=audit(table, near),
-    )
+    @property
+    def outcomes(self) -> Outcomes:
+        """Over all pairs."""
+        return self.measured.outcomes[ALL.name]
 
 
-def _attack(part: _Part, attacker: str) -> tuple[Outcomes, list[Row]]:
-    """Run one attacker; the outcomes are those over all pairs."""
-    blocks = CrossFitted(attacker, part.vectors, part.population)
-    found = identify(part.population, blocks)
-    rows: list[Row] = []
-    for stratum in STRATA:
-        heading = Heading(part.modality, part.encoder, attacker, stratum.name)
-        rows += identification_rows(heading, found[stratum.name], NO_QUERIES[stratum.name])
-    comparisons = compare(part.population, blocks, "any")
-    subjects = len(np.unique(part.population.codes[comparisons.mated_images]))
-    if subjects and len(part.population.subjects) > 1:
-        heading = Heading(part.modality, part.encoder, attacker, "near-duplicates removed")
-        rows += verification_rows(
-            heading, verify(comparisons, part.population), subjects, len(comparisons.mated_images)
-        )
-    return found["all"], rows
+def _rate(attack: _Attack) -> float:
+    """Rank-1 at image level over all pairs; 0 without queries."""
+    hits = attack.outcomes.hits[1]
+    return float(hits.mean()) if len(hits) else 0.0
 
 
-def _strongest(outcomes: dict[str, Outcomes]) -> Outcomes:
-    return max(outcomes.values(), key=lambda found: float(found.hits[1].sum()))
+def _words(group: Group) -> str:
+    return group.modality if group.dataset is None else f"{group.dataset}, {group.modality}"

@@ -35,3 +35,8 @@ class CrossFitted:
         """Yield queries ``(B,)`` and their similarities ``(B, N)``, a fresh block each; -inf to itself."""
         for block in self._blocks:
             yield block.rows, block.similarities
+
+    def of(self, wanted: Ints) -> Iterator[tuple[Ints, NDArray[np.float32]]]:
+        """Yield the same for the queries that are wanted ``(M,)`` alone, in that order."""
+        for block in self._blocks.blocks(wanted):
+            yield block.rows, block.similarities

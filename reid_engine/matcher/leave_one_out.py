@@ -7,11 +7,13 @@ new, and be found for that. The fit without one image follows from the fit with 
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_engine.compiled import compiled, share_rows, threads
 from reid_engine.matcher.backend import fit_backend
 
 Floats = NDArray[np.float32]
@@ -21,7 +23,7 @@ Exclusion = Callable[[Ints], tuple[Ints, Ints]]
 """For the rows of a block, pairs (place in the block, row) that may not be compared."""
 
 BLOCK_BYTES = 64 << 20
-"""Memory for one block of similarities; about three times as much is used while it is made."""
+"""Memory for one block of similarities."""
 
 FEWEST_ROWS = 16
 """Rows of a block at least, however long they are."""
@@ -65,32 +67,57 @@ class LeaveOneOut:
 
     def __iter__(self) -> Iterator[Block]:
         """Give blocks of rows in ascending order, each row once; a block may be written to."""
-        count = len(self)
-        step = max(FEWEST_ROWS, BLOCK_BYTES // (4 * count))
-        for start in range(0, count, step):
-            rows = np.arange(start, min(start + step, count))
-            similarities = self._similarities(rows)
-            similarities[np.arange(len(rows)), rows] = -np.inf
-            if self._exclude is not None:
-                similarities[self._exclude(rows)] = -np.inf
-            yield Block(rows, similarities)
+        yield from self.blocks(np.arange(len(self)))
 
-    def _similarities(self, rows: Ints) -> Floats:
+    def blocks(self, wanted: Ints) -> Iterator[Block]:
+        """Give blocks of the rows that are wanted (M,) alone, in that order."""
+        step = max(FEWEST_ROWS, BLOCK_BYTES // (4 * len(self)))
+        with ThreadPoolExecutor(threads(), thread_name_prefix="leave-one-out") as pool:
+            for start in range(0, len(wanted), step):
+                rows = wanted[start : start + step]
+                similarities = self._similarities(rows, pool)
+                similarities[np.arange(len(rows)), rows] = -np.inf
+                if self._exclude is not None:
+                    similarities[self._exclude(rows)] = -np.inf
+                yield Block(rows, similarities)
+
+    def _similarities(self, rows: Ints, pool: ThreadPoolExecutor) -> Floats:
         products = self._rows[rows] @ self._rows.T
         others = len(self) - 1
         if others < 1:
             return products
         own = self._squares[rows]
-        shift = (own / others).astype(np.float32)[:, None]
-        lengths = products * np.float32(2 / others)
-        lengths += self._squares.astype(np.float32)
-        lengths += shift / np.float32(others)
-        products += shift
-        if self._updated:
-            inflation = 1 + 1 / others
-            left = np.maximum(1 - inflation * own, 1e-6)
-            lengths += (inflation / left).astype(np.float32)[:, None] * products * products
-            own = own * left
-        lengths *= own.astype(np.float32)[:, None]
-        np.maximum(lengths, 0, out=lengths)  # rounding
-        return np.divide(products, np.sqrt(lengths, out=lengths), out=np.zeros_like(products), where=lengths > 0)
+        left = np.maximum(1 - (1 + 1 / others) * own, 1e-6) if self._updated else np.ones_like(own)
+        shift = own / others
+        inflation = (1 + 1 / others) / left if self._updated else np.zeros_like(own)
+        terms = np.stack([shift, shift / others, inflation, own * left], axis=1).astype(np.float32)
+        squares, loop = self._squares.astype(np.float32), compiled(scale_rows)
+
+        def work(_: int, first: int, last: int) -> None:
+            loop(first, last, products, squares, np.float32(2 / others), terms)
+
+        share_rows(work, len(rows), pool)
+        return products
+
+
+def scale_rows(first: int, last: int, products: Floats, squares: Floats, twice: np.float32, terms: Floats) -> None:
+    """Turn rows first to last - 1 of products (b, N) into similarities, in place.
+
+    Parameters
+    ----------
+    squares
+        (N,) squared lengths of all rows.
+    twice
+        2 / (N - 1).
+    terms
+        (b, 4) of each row: what is added to the product, its part of the other length, the factor of the squared
+        product in that length, and the own squared length.
+    """
+    for b in range(first, last):
+        shift, part, inflation, own = terms[b, 0], terms[b, 1], terms[b, 2], terms[b, 3]
+        for j in range(products.shape[1]):
+            product = products[b, j]
+            moved = product + shift
+            length = (squares[j] + product * twice + part + inflation * moved * moved) * own
+            # A row at the very mean has no length, and no similarity.
+            products[b, j] = moved / np.sqrt(length if length > 0 else np.float32(np.inf))

@@ -58,11 +58,22 @@ def attributes_of(table: "pd.DataFrame") -> tuple[Attribute, ...]:
     """Give the attributes of a gallery's table: the person's columns, then any further ones of the cohort.
 
     A further column is a number when all it holds are numbers and they take more than `MOST_CLASSES` values; else it
-    is a class. Columns that are empty throughout are left out.
+    is a class. Columns that are empty throughout are left out, and further ones that tell no two images apart or
+    every one of them: a constant, a checksum.
     """
     further = [str(name) for name in table.columns if name not in OTHER_COLUMNS and name not in PERSON_COLUMNS]
     names = [name for name in (*PERSON_COLUMNS, *further) if name in table.columns]
-    return tuple(_attribute(name, table[name]) for name in names if table[name].notna().any())
+    there = [name for name in names if table[name].notna().any()]
+    return tuple(_attribute(name, table[name]) for name in there if name in PERSON_COLUMNS or _tells(table[name]))
+
+
+def _tells(column: "pd.Series[Any]") -> bool:
+    """Whether a further column groups the images, or measures them."""
+    import pandas as pd
+
+    values = column.dropna()
+    different = values.nunique()
+    return different > 1 and (different < len(values) or bool(pd.to_numeric(values, errors="coerce").notna().all()))
 
 
 def _attribute(name: str, column: "pd.Series[Any]") -> Attribute:

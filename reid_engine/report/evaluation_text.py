@@ -12,8 +12,11 @@ from reid_engine.report.words import NOTHING, count, interval, number, one_line,
 
 Json = Mapping[str, Any]
 
-KEYS = ("modality", "attacker", "stratum")
-"""What tells two lines of the table apart."""
+KEYS = ("dataset", "modality", "encoder", "attacker", "stratum")
+"""What tells two lines of the table apart; a column without a value in any line is left out."""
+
+STRATA = ("all", "near-duplicates removed", "different sessions")
+"""Strata that are shown; the others are in the report."""
 
 FIGURES = {
     "rank-1": ("rank-1", "image"),
@@ -24,7 +27,14 @@ FIGURES = {
 }
 """Columns, each with its metric and level."""
 
-_WIDTHS = {"rank-1": len("99.9–100.0"), "rank-5": len("99.9–100.0"), "stratum": len("near-duplicates")}  # never cut off
+PROBE_KEYS = ("dataset", "modality", "encoder", "attribute", "stratum", "metric")
+
+_WIDTHS = {  # never cut off
+    "rank-1": len("99.9–100.0"),
+    "rank-5": len("99.9–100.0"),
+    "stratum": len("near-duplicates"),
+    "encoder": len("efficientnet-"),
+}
 
 PLAIN = ("any image", "all images", "EER")
 """Columns without an interval; those intervals are in report.json."""
@@ -37,7 +47,7 @@ def evaluation_report(report: Json) -> RenderableType:
         identification_table(rows),
         Text("Rates are in per cent, with 95 % intervals over subjects.", style="dim"),
     ]
-    parts += [Text(f"• {note}", style="dim") for note in _notes(rows)]
+    parts += [Text(f"• {note}", style="dim") for note in _notes([row for row in rows if row["stratum"] in STRATA])]
     if report.get("probes"):
         parts += ["", _probes_table(report["probes"])]
         parts += [Text(f"• {note}", style="dim") for note in _notes(report["probes"])]
@@ -45,19 +55,23 @@ def evaluation_report(report: Json) -> RenderableType:
 
 
 def identification_table(rows: Sequence[Json]) -> Table:
-    """Show one line for each modality, attacker and stratum, with chance beside rank-1."""
+    """Show one line for each set, modality, encoder or baseline, attacker and stratum, chance beside rank-1."""
     table = Table(title="Identification", title_justify="left", title_style="bold", header_style="bold")
     table.box, table.collapse_padding, table.pad_edge = SIMPLE, True, False
-    for name in (*KEYS, "rank-1", "chance", *list(FIGURES)[1:], "subjects", "images"):
+    lines = _lines(rows)
+    keys = [name for place, name in enumerate(KEYS) if any(key[place] != NOTHING for key in lines)]
+    for name in (*keys, "rank-1", "chance", *list(FIGURES)[1:], "subjects", "images"):
         width = _WIDTHS.get(name)
-        table.add_column(name, justify="left" if name in KEYS else "right", min_width=width, overflow="fold")
-    for key, figures in _lines(rows).items():
+        table.add_column(name, justify="left" if name in keys else "right", min_width=width, overflow="fold")
+    for key, figures in lines.items():
         first = figures.get("rank-1", {})
         shown = {name: _figure(name, figures.get(name)) for name in FIGURES}
         rest = list(shown.values())[1:]
         chance = rate(first.get("chance")).removesuffix(" %")
         counts = (count(first.get("subjects")), count(first.get("images")))
-        table.add_row(*key, shown["rank-1"], chance, *rest, *counts)
+        named = [value for name, value in zip(KEYS, key, strict=True) if name in keys]
+        style = "dim" if first.get("kind") == "baseline" else ""
+        table.add_row(*named, shown["rank-1"], chance, *rest, *counts, style=style)
     return table
 
 
@@ -66,7 +80,7 @@ def _lines(rows: Sequence[Json]) -> dict[tuple[str, ...], dict[str, Json]]:
     lines: dict[tuple[str, ...], dict[str, Json]] = {}
     for row in rows:
         name = places.get((row["metric"], row["level"]))
-        if name is not None:
+        if name is not None and row["stratum"] in STRATA:
             lines.setdefault(tuple(one_line(row.get(key) or NOTHING) for key in KEYS), {})[name] = row
     return lines
 
@@ -82,8 +96,8 @@ def _figure(name: str, row: Json | None) -> str:
 
 
 def _probes_table(rows: Sequence[Json]) -> Table:
-    table = Table(title="Leakage", title_justify="left", title_style="bold", header_style="bold")
-    keys = ("modality", "attribute", "stratum", "metric")
+    table = Table(title="Leakage", title_justify="left", title_style="bold", header_style="bold", box=SIMPLE)
+    keys = tuple(name for name in PROBE_KEYS if any(row.get(name) for row in rows))
     for name in (*keys, "value", "95 % interval", "subjects"):
         table.add_column(name, justify="left" if name in keys else "right")
     for row in rows:

@@ -6,6 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from reid_engine.errors import ProbeError
 from reid_engine.folds import subject_folds
+from reid_engine.probes.attributes import attributes_of
 from reid_engine.probes.fit import fit_probe
 from tests.synthetic import World
 
@@ -65,3 +66,13 @@ def test_few_subjects_are_refused_in_one_line():
     with pytest.raises(ProbeError, match="20 subjects") as caught:
         fit_probe(vectors[few], table["sex"].to_numpy(dtype=object)[few], list(table["subject_id"][few]), "class")
     assert "\n" not in str(caught.value)
+
+
+def test_columns_that_tell_nobody_apart_are_no_attributes():
+    table, *_ = World(seed=5).cohort(4)
+    count = len(table)
+    table["dataset"] = "one"
+    table["sha256"] = [f"{number:064x}z" for number in range(count)]
+    table["site"] = ["a", "b"] * (count // 2)
+    table["bmi"] = [f"{20 + number}.5" for number in range(count)]
+    assert [attribute.name for attribute in attributes_of(table)] == ["sex", "age", "site", "bmi"]

@@ -1,0 +1,1 @@
+"""Figures of an evaluation as SVG markup that goes inline into a page, one kind a file."""
