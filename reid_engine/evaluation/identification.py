@@ -62,7 +62,18 @@ class Outcomes:
 def hits_at(k: int, above: Ints, level: Ints, mates_level: Ints) -> Floats:
     """Probability ``(Q,)`` that one of the first `k` neighbours is a mate, ties in random order.
 
-    With places left r = min(k - above, level): 1 - C(level - mates_level, r) / C(level, r), as `metrics.hit_at`.
+    Parameters
+    ----------
+    k
+        Length of the list of neighbours.
+    above, level, mates_level
+        ``(Q,)`` images strictly more alike than the best mate; exactly as alike, with it; and mates among those.
+
+    Returns
+    -------
+    NDArray
+        In [0, 1]; 0 or 1 without ties. With places left r = min(k - above, level), a hypergeometric draw:
+        1 - C(level - mates_level, r) / C(level, r).
     """
     places = np.minimum(k - above, level)
     none = np.ones(len(above))

@@ -4,7 +4,6 @@ Similarity is higher for more alike, everywhere. Weights are one a score and nee
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,73 +11,6 @@ from numpy.typing import NDArray
 from reid_engine.counting import sum_by
 
 Floats = NDArray[np.float64]
-
-
-def mate_ranks(row: NDArray[np.floating[Any]], mates: NDArray[np.int64]) -> tuple[NDArray[np.int64], int, int]:
-    """Count what stands above each of a query's mates, and level with the best of them.
-
-    Parameters
-    ----------
-    row
-        ``(N,)`` similarities of one query to the gallery; what isn't eligible is ``-inf``.
-    mates
-        ``(R,)`` positions of the query's own subject in `row`, R being 1 or more, all eligible.
-
-    Returns
-    -------
-    above : NDArray
-        ``(R,)`` images strictly more alike than each mate, by falling similarity of the mates; among mates that tie,
-        the earlier ones count as above the later.
-    level : int
-        Images exactly as alike as the best mate, with it.
-    mates_level : int
-        Mates among those.
-    """
-    scores = np.sort(row[mates])[::-1]
-    above = np.array([np.count_nonzero(row > score) for score in scores], dtype=np.int64)
-    above += np.arange(len(scores)) - np.searchsorted(-scores, -scores, side="left")
-    return above, int(np.count_nonzero(row == scores[0])), int(np.count_nonzero(scores == scores[0]))
-
-
-def hit_at(k: int, above: int, level: int, mates_level: int) -> float:
-    """Probability that one of the first `k` neighbours is a mate, ties in random order.
-
-    Parameters
-    ----------
-    k
-        Length of the list of neighbours.
-    above
-        Images strictly more alike than the best mate.
-    level
-        Images exactly as alike as the best mate, with it.
-    mates_level
-        Mates among `level`, 1 or more.
-
-    Returns
-    -------
-    float
-        In [0, 1]; 0 or 1 where there is no tie. With places left r = k - above, a hypergeometric draw:
-        1 - C(level - mates_level, r) / C(level, r).
-    """
-    places = min(k - above, level)
-    if places <= 0:
-        return 0.0
-    return 1.0 - math.comb(level - mates_level, places) / math.comb(level, places)
-
-
-def average_precision_at_r(above: NDArray[np.int64]) -> float:
-    """MAP@R of one query (Musgrave, Belongie & Lim, ECCV 2020): mean over R of precision at each hit within R.
-
-    Parameters
-    ----------
-    above
-        ``(R,)`` images ranked before each mate, rising, R being the number of mates (`mate_ranks`); a stranger that
-        ties with a mate counts as after it.
-    """
-    relevant = len(above)
-    places = above + 1
-    hits = np.arange(1, relevant + 1)
-    return float(np.sum((hits / places)[places <= relevant]) / relevant)
 
 
 def chance_hit(k: int, mates: NDArray[np.int64], eligible: NDArray[np.int64]) -> Floats:

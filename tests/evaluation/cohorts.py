@@ -1,12 +1,15 @@
 """Synthetic cohorts, arranged and measured as an evaluation does."""
 
 import numpy as np
-from tests.synthetic import World
+import pandas as pd
 
+from reid_engine.evaluation.identification import outcomes_of
 from reid_engine.evaluation.measure import measure
 from reid_engine.evaluation.strata import MAIN, SWEEP, eligibility, list_near
+from reid_engine.evaluation.sweep import sweep
 from reid_engine.matcher.crossfit import CrossFitted
 from reid_engine.matcher.population import arrange
+from tests.synthetic import World
 
 NOTHING = np.empty(0, dtype=np.int64)
 
@@ -41,3 +44,21 @@ def square(blocks, count):
     for queries, similarities in blocks:
         out[queries] = similarities
     return out
+
+
+def outcomes_from(similarities, codes):
+    """Give the outcomes over all pairs of a similarity matrix, rows in subject order."""
+    count = len(codes)
+    table = pd.DataFrame(
+        {
+            "subject_id": [f"P{code:05d}" for code in codes],
+            "session_id": pd.Series([None] * count, dtype=object),
+            "acquired": pd.Series([None] * count, dtype=object),
+            "age": np.nan,
+        }
+    )
+    _, _, population = arranged(table, np.zeros((count, 1)))
+    rows = np.array(similarities, dtype=np.float32)
+    np.fill_diagonal(rows, -np.inf)
+    swept = sweep(population, [(np.arange(count), rows)], eligible_of(table, population, MAIN), MAIN[1].name)
+    return outcomes_of(swept, population, 0)

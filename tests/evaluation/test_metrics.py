@@ -5,18 +5,16 @@ import math
 
 import numpy as np
 import pytest
+from cohorts import outcomes_from
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reid_engine.evaluation.metrics import (
     auc,
-    average_precision_at_r,
     chance_hit,
     cllr,
     eer,
     expected_calibration_error,
-    hit_at,
-    mate_ranks,
     min_cllr,
 )
 
@@ -129,18 +127,6 @@ def test_a_missing_class_cannot_be_estimated(metric):
     assert math.isnan(metric(np.ones(3), np.empty(0)))
 
 
-def rank_table(vectors, labels, exclude_self=True):
-    """Rank every mate of every query, by this project's functions."""
-    similarity = vectors @ vectors.T
-    ranked = []
-    for query in range(len(labels)):
-        row = similarity[query].copy()
-        row[query] = -np.inf
-        mates = np.setdiff1d(np.flatnonzero(labels == labels[query]), [query])
-        ranked.append(mate_ranks(row, mates))
-    return ranked
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_rank_1_and_map_at_r_equal_pytorch_metric_learnings(seed):
     import torch
@@ -163,21 +149,22 @@ def test_rank_1_and_map_at_r_equal_pytorch_metric_learnings(seed):
     )
     tensor = torch.from_numpy(vectors)
     expected = calculator.get_accuracy(tensor, torch.from_numpy(labels), tensor, torch.from_numpy(labels), True)
-    ranked = rank_table(vectors, labels)
-    rank_1 = np.mean([hit_at(1, int(above[0]), level, mates) for above, level, mates in ranked])
-    precision = np.mean([average_precision_at_r(above) for above, _, _ in ranked])
-    assert rank_1 == pytest.approx(expected["precision_at_1"], abs=TOLERANCE)
-    assert precision == pytest.approx(expected["mean_average_precision_at_r"], abs=TOLERANCE)
+    found = outcomes_from((vectors @ vectors.T).astype(np.float32), labels)
+    assert found.hits[1].mean() == pytest.approx(expected["precision_at_1"], abs=TOLERANCE)
+    assert found.precision.mean() == pytest.approx(expected["mean_average_precision_at_r"], abs=TOLERANCE)
 
 
 def test_ranks_of_a_table_worked_out_by_hand():
-    """Row: mate 0.9, stranger 0.8, mate 0.8, stranger 0.8, stranger 0.1, the query itself left out."""
-    row = np.array([0.9, 0.8, 0.8, 0.8, 0.1, -np.inf])
-    above, level, mates_level = mate_ranks(row, np.array([0, 2]))
-    assert above.tolist() == [0, 1]
-    assert (level, mates_level) == (1, 1)
-    assert average_precision_at_r(above) == pytest.approx((1 / 1 + 2 / 2) / 2)
-    assert average_precision_at_r(np.array([1, 4])) == pytest.approx((1 / 2) / 2)
+    """Row of image 0: mate 0.9, stranger 0.8, mate 0.8, strangers 0.8 and 0.1."""
+    similarities = np.zeros((6, 6))
+    similarities[0] = [0.0, 0.9, 0.8, 0.8, 0.8, 0.1]
+    found = outcomes_from(similarities, np.array([0, 0, 0, 1, 2, 3]))
+    assert (found.above[0], found.level[0], found.mates_level[0]) == (0, 1, 1)
+    assert found.precision[0] == pytest.approx((1 / 1 + 2 / 2) / 2)
+    similarities[0] = [0.0, 0.5, 0.3, 0.8, 0.4, 0.4]
+    found = outcomes_from(similarities, np.array([0, 0, 0, 1, 2, 3]))
+    assert (found.above[0], found.subjects_above[0]) == (1, 1)
+    assert found.precision[0] == pytest.approx((1 / 2) / 2)
 
 
 @settings(max_examples=60, deadline=None)
@@ -190,11 +177,13 @@ def test_a_hit_with_ties_is_the_mean_over_all_orders_of_the_tied(scores, mates, 
     mates = min(mates, len(scores))
     row = np.array(scores, dtype=float)
     is_mate = np.arange(len(row)) < mates
-    above, level, mates_level = mate_ranks(row, np.flatnonzero(is_mate))
     orders = [np.array(order) for order in itertools.permutations(range(len(row)))]
     sorted_ones = [order for order in orders if (np.diff(row[order]) <= 0).all()]
     expected = np.mean([is_mate[order[:k]].any() for order in sorted_ones])
-    assert hit_at(k, int(above[0]), level, mates_level) == pytest.approx(expected)
+    similarities = np.zeros((len(row) + 1, len(row) + 1))
+    similarities[0, 1:] = row / 4
+    codes = np.concatenate([np.zeros(mates + 1), np.arange(1, len(row) - mates + 1)]).astype(int)
+    assert outcomes_from(similarities, codes).hits_at(k)[0] == pytest.approx(expected)
 
 
 @settings(max_examples=60, deadline=None)

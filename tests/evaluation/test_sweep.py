@@ -5,7 +5,6 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from tests.synthetic import World
 
 from reid_engine.evaluation.strata import NO_NEAR, NOT_THE_SAME_SESSION, Stratum, eligibility, list_near, strata_of
 from reid_engine.evaluation.sweep import TOP, sweep
@@ -13,6 +12,7 @@ from reid_engine.folds import subject_folds
 from reid_engine.matcher.comparisons import compare
 from reid_engine.matcher.duplicates import NEAR_DUPLICATE_SIMILARITY, NearPairs
 from reid_engine.matcher.population import arrange
+from tests.synthetic import World
 
 
 class Case:
