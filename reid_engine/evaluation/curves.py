@@ -15,6 +15,7 @@ from reid_engine.evaluation.measure import Measurement
 from reid_engine.evaluation.strata import ALL, NO_NEAR, SWEEP, SWEPT
 from reid_engine.evaluation.tables import Heading
 from reid_engine.matcher.population import Population
+from reid_engine.matcher.trials import FEWEST_SUBJECTS
 
 Curve = dict[str, Any]
 
@@ -44,7 +45,8 @@ def measurement_curves(
     if measured.checks is not None:
         held = reliability(measured.checks)
         came = {"observed": held.observed, "low": held.low, "high": held.high, "n": held.subjects}
-        curves.append(_curve(heading, "calibration", NO_NEAR.name, held.stated, came))
+        few = None if len(held.stated) else f"no bin of probabilities holds {FEWEST_SUBJECTS} subjects"
+        curves.append({**_curve(heading, "calibration", NO_NEAR.name, held.stated, came), "note": few})
     return curves
 
 

@@ -39,9 +39,9 @@ class CrossFittedPlda:
 
     def __init__(self, vectors: Floats, population: Population) -> None:
         self.population = population
-        self._vectors = vectors
+        self._vectors = _in_their_span(vectors)
         self._rows = [np.flatnonzero(population.image_folds == fold) for fold in range(FOLDS)]
-        self.models = _fit(vectors, population, self._rows)
+        self._models = _fit(self._vectors, population, self._rows)
 
     def __len__(self) -> int:
         return len(self._vectors)
@@ -63,7 +63,7 @@ class CrossFittedPlda:
 
         Products are made fold by fold and then put into the population's order, which costs a twentieth of them.
         """
-        models = [self.models[left_out(fold, other)] for other in range(FOLDS)]
+        models = [self._models[left_out(fold, other)] for other in range(FOLDS)]
         columns = [model.transform(self._vectors, rows) for model, rows in zip(models, self._rows, strict=True)]
         ends = np.cumsum([len(rows) for rows in self._rows])
         place = np.argsort(np.concatenate(self._rows))
@@ -108,6 +108,17 @@ def shortage(population: Population) -> str | None:
         f"PLDA is trained on other subjects who have two images that are not near-duplicates; "
         f"{fewest} would be left for it, {FEWEST_SUBJECTS} are needed"
     )
+
+
+def _in_their_span(vectors: Floats) -> Floats:
+    """Give fewer vectors than features in a basis of their span ``(N, N)``, which is all that PLDA sees of them.
+
+    The model turns with the basis, so no similarity changes; ten models of 1,280 features each are slow.
+    """
+    if len(vectors) >= vectors.shape[1]:
+        return vectors
+    basis = np.linalg.qr(vectors.T.astype(np.float64))[0]
+    return np.ascontiguousarray(vectors @ basis, dtype=np.float32)
 
 
 def _fit(vectors: Floats, population: Population, rows: list[Ints]) -> dict[Pair, Plda]:

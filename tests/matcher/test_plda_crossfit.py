@@ -55,9 +55,10 @@ def rank_one(similarities, codes):
     return (codes[similarities.argmax(axis=1)] == codes).mean()
 
 
-def test_each_pair_is_scored_by_a_model_of_the_other_three_folds():
+@pytest.mark.parametrize("dim", [16, 150])
+def test_each_pair_is_scored_by_a_model_of_the_other_three_folds(dim):
     population = people(40, 3, near=[(0, 1), (30, 32), (4, 50)])
-    vectors = features(population)
+    vectors = features(population, dim)
     similarities = matrix(CrossFittedPlda(vectors, population))
     folds, counted = population.image_folds, np.ones(120, dtype=bool)
     counted[[1, 32]] = False

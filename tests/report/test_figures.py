@@ -15,6 +15,7 @@ from reid_engine.report.figures.cmc import draw_cmc
 from reid_engine.report.figures.det import deviates
 from reid_engine.report.figures.gallery_size import ticks
 from reid_engine.report.figures.lines import Line, line_of, numbers, short
+from reid_engine.report.figures.scores import coarser
 from reid_engine.report.figures.strip import draw_strip
 from reid_engine.report.page.table import letter
 from tests.report.reading import read
@@ -98,6 +99,21 @@ def test_points_are_drawn_where_the_numbers_say():
         slope, start = np.polyfit(meant, seen, 1)
         assert slope * way > 0
         np.testing.assert_allclose(slope * meant + start, seen, atol=0.02)
+
+
+def test_bins_are_joined_without_losing_anything():
+    edges = np.linspace(-1, 1, 201)
+    rng = np.random.default_rng(2)
+    mated, other = np.zeros(200), np.zeros(200)
+    mated[90:183], other[71:110] = rng.random(93), rng.random(39)
+    joined, (same, different) = coarser(edges, mated, other)
+    assert len(joined) - 1 == len(same) == len(different) <= 50
+    assert (joined[0], joined[-1]) == (edges[71], edges[183])
+    for before, after in ((mated, same), (other, different)):
+        np.testing.assert_allclose(after.sum(), before.sum())
+        middle = joined[len(joined) // 2]
+        np.testing.assert_allclose(after[joined[1:] <= middle].sum(), before[edges[1:] <= middle].sum())
+    assert len(coarser(edges[:4], np.zeros(3), np.zeros(3))[0]) == 4
 
 
 def test_deviates_are_those_of_the_normal_distribution():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-TICKS = (0.0001, 0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95)
+TICKS = (0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95)
 HIGHEST = 0.96
 LOWEST = 0.0001
 

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from reid_engine.report.figures.canvas import About, draw
 from reid_engine.report.figures.lines import PER_CENT, legend_below, short
 from reid_engine.report.figures.palette import CHANCE, GRID, INK, SOFT, Style
+from reid_engine.report.page.numbers import share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,7 +113,7 @@ def _dot(axes: "Axes", dot: Dot, place: float, shown: set[str], *, values: bool)
     )
     if values:
         end = dot.value if dot.ci95 is None else max(dot.value, dot.ci95[1])
-        text = PER_CENT.format(round(100 * dot.value, 1))
+        text = share(dot.value)
         axes.annotate(
             text, (end, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5, color=INK
         )

@@ -12,6 +12,9 @@ from reid_engine.report.figures.palette import BLUE, ORANGE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST_BINS = 50
+"""Bins that a figure of this width shows apart."""
+
 
 def draw_scores(x: Floats, mated: Floats, other: Floats, about: About) -> Markup:
     """Draw both distributions.
@@ -29,11 +32,11 @@ def draw_scores(x: Floats, mated: Floats, other: Floats, about: About) -> Markup
     def paint(axes: "Axes") -> None:
         from matplotlib.ticker import FuncFormatter
 
-        edges = _edges(x)
-        axes.stairs(other, edges, fill=True, color=ORANGE, alpha=0.18)
-        axes.stairs(other, edges, color=ORANGE, linewidth=1.6, linestyle=(0, (4, 1.4)), label="different people")
-        axes.stairs(mated, edges, fill=True, facecolor="none", edgecolor=BLUE, alpha=0.35, hatch="////", linewidth=0)
-        axes.stairs(mated, edges, color=BLUE, linewidth=2.0, label="same person")
+        edges, (same, different) = coarser(_edges(x), mated, other)
+        axes.stairs(different, edges, fill=True, color=ORANGE, alpha=0.18)
+        axes.stairs(different, edges, color=ORANGE, linewidth=1.6, linestyle=(0, (4, 1.4)), label="different people")
+        axes.stairs(same, edges, fill=True, facecolor="none", edgecolor=BLUE, alpha=0.35, hatch="////", linewidth=0)
+        axes.stairs(same, edges, color=BLUE, linewidth=2.0, label="same person")
         axes.set_ylim(bottom=0)
         axes.set_xlim(edges[0], edges[-1])
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: PER_CENT.format(round(100 * value, 6))))
@@ -42,6 +45,24 @@ def draw_scores(x: Floats, mated: Floats, other: Floats, about: About) -> Markup
         legend_below(axes)
 
     return draw(paint, about)
+
+
+def coarser(edges: Floats, *series: Floats) -> tuple[Floats, list[Floats]]:
+    """Cut off the empty ends and join neighbouring bins, the shares added, until there are `MOST_BINS` at most.
+
+    Parameters
+    ----------
+    edges
+        ``(n + 1,)``.
+    series
+        ``(n,)`` each.
+    """
+    held = np.flatnonzero(np.sum(series, axis=0) > 0)
+    first, last = (int(held[0]), int(held[-1]) + 1) if len(held) else (0, len(edges) - 1)
+    step = -(-(last - first) // MOST_BINS)
+    starts = np.arange(first, last, step)
+    joined = [np.add.reduceat(values[:last], starts) for values in series]
+    return np.append(edges[starts], edges[last]), joined
 
 
 def _edges(x: Floats) -> Floats:

@@ -22,6 +22,9 @@ KINDS = {
 }
 """Kinds of groups, the most serious first, with what they are."""
 
+OWN_OR_NOT = "identical"
+"""The kind whose groups may be of one person or of several."""
+
 MOST_GROUPS = 40
 """Groups of a kind that are listed; all are in report.json."""
 
@@ -31,7 +34,7 @@ MOST_IDS = 12
 
 @dataclass(frozen=True)
 class Kind:
-    """Groups of one kind: how many, how many under several subjects, and, unless shared, which."""
+    """Groups of one kind: how many, under several subjects where it can be either, and, unless shared, which."""
 
     title: str
     meaning: str
@@ -79,7 +82,7 @@ def _kind(name: str, groups: Sequence[Json], notes: Sequence[Json], *, shareable
     mine = [group for group in groups if _is(group, name)]
     said = [f"{group_of(one).label}: {one_line(one['note'])}" for one in notes if _is(one, name) and one.get("note")]
     title, meaning = KINDS.get(name, (one_line(name), ""))
-    crossing = sum(len(set(group.get("subject_ids") or [])) > 1 for group in mine)
+    crossing = sum(len(set(group.get("subject_ids") or [])) > 1 for group in mine) if name == OWN_OR_NOT else 0
     listed = () if shareable else tuple(_found(group) for group in mine[:MOST_GROUPS])
     return Kind(title, meaning, len(mine), crossing, listed, said)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from reid_engine.report.page.numbers import finite
+from reid_engine.report.page.numbers import finite, negative
 from reid_engine.report.page.selection import group_of
 from reid_engine.report.pictures import data_uri
 from reid_engine.report.words import count, number, one_line, percent
@@ -79,7 +79,7 @@ def _facts(one: Json) -> str:
     p, similarity, rank = (finite(one.get(key)) for key in ("p", "similarity", "rank"))
     said = [
         f"probability {percent(p)}" if p is not None else "",
-        f"similarity {number(similarity, 3)}" if similarity is not None else "",
+        f"similarity to own image {negative(number(similarity, 3))}" if similarity is not None else "",
         f"own image at rank {count(int(rank))}" if rank is not None else "",
     ]
     return ", ".join(part for part in said if part)

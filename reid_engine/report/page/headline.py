@@ -139,7 +139,7 @@ def _against_chance(ends: tuple[float, float] | None, chance: float | None) -> l
 
 
 def _controls(results: Results, group: Group) -> list[str]:
-    """Say what is left without near-duplicates, and without the same visit."""
+    """Say what is left without near-duplicates, without the same visit, and without learned anatomy."""
     attack = results.strongest(group)
     said = []
     for stratum, words in (
@@ -149,4 +149,9 @@ def _controls(results: Results, group: Group) -> list[str]:
         row = None if attack is None else results.rank1(group, attack, stratum)
         if row is not None and finite(row.get("value")) is not None:
             said.append(f"{words}: {share(row['value'])}{_in_brackets(row)}")
-    return [f"{'; '.join(said)}.".capitalize()] if said else []
+    baseline = results.strongest(group, results.attacks(group, baselines=True))
+    row = None if baseline is None else results.rank1(group, baseline)
+    if baseline is not None and row is not None and finite(row.get("value")) is not None:
+        said.append(f"best baseline, {baseline.label}: {share(row['value'])}{_in_brackets(row)}")
+    text = "; ".join(said)
+    return [f"{text[0].upper()}{text[1:]}."] if said else []

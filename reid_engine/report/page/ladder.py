@@ -62,7 +62,7 @@ def sentences(results: Results, group: Group) -> list[str]:
         "learned of anatomy is not needed to re-identify these images."
         if reached
         else f"The best baseline, {best.label}, reaches {share(most)}, "
-        f"{100 * (float(rate['value']) - float(most)):.1f} points less: so much comes from what it cannot see."
+        f"{_points(float(rate['value']) - float(most))} less: so much comes from what it cannot see."
     )
     blind = [(one, value) for one, value in known if one.encoder in SEES_NO_ANATOMY and one != best]
     if blind:
@@ -70,6 +70,10 @@ def sentences(results: Results, group: Group) -> list[str]:
             "Without seeing anatomy, " + " and ".join(f"{one.label} reach {share(value)}" for one, value in blind) + "."
         )
     return said
+
+
+def _points(gap: float) -> str:
+    return "less than a point" if gap < 0.01 else f"{100 * gap:.0f} points"
 
 
 def _steps(results: Results, group: Group) -> list[tuple[Attack, palette.Style]]:

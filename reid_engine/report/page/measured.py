@@ -12,6 +12,7 @@ LABELS = {
     "reid_engine": "reid-engine",
     "python": "Python",
     "packages": "packages",
+    "encoders": "encoder",
     "seed": "seed of all random draws",
     "bootstrap_draws": "resamples behind every interval",
     "permutations": "permutations behind every test",

@@ -32,6 +32,9 @@ BESIDE = {
 }
 """The number that belongs to each kind of figure."""
 
+UNKNOWN = {"calibration": f"{CANNOT}: no range of probabilities holds enough people"}
+"""What is said where the report gives no reason."""
+
 
 @dataclass(frozen=True)
 class Panel:
@@ -94,10 +97,10 @@ def _reason(kind: str, group: Group, results: Results) -> Panel:
     attack = results.strongest(group)
     if attack is None:
         return Panel(group.label, None, "", CANNOT)
-    pairs = [(metric, stratum) for metric in (BESIDE[kind], "rank-1") for stratum in results.strata(group)]
-    rows = [results.find(group, attack, stratum, "image", metric) for metric, stratum in pairs]
+    own = [(BESIDE[kind], stratum) for stratum in STRATA if BESIDE[kind] != "rank-1"]
+    rows = [results.find(group, attack, stratum, "image", metric) for metric, stratum in (*own, ("rank-1", "all"))]
     notes = [row["note"] for row in rows if row is not None and row.get("value") is None and row.get("note")]
-    return Panel(group.label, None, "", one_line(notes[0]) if notes else CANNOT)
+    return Panel(group.label, None, "", one_line(notes[0]) if notes else UNKNOWN.get(kind, CANNOT))
 
 
 def _one_stratum(curves: Sequence[Json]) -> list[Json]:
