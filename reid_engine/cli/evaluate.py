@@ -24,18 +24,17 @@ if TYPE_CHECKING:
     from reid_engine.evaluation.gate import Limit
 
 GATES = {
-    "--max-rank1": "Most of the images that may be re-identified, 0 to 1.",
-    "--max-rank1-subject": "Most of the subjects with any image re-identified, 0 to 1.",
-    "--max-share-above": "P:SHARE, most of the images whose stated probability is P or more.",
-    "--max-leakage": "ATTRIBUTE:AUC, best that a probe may guess an attribute.",
+    "--max-rank1": ("SHARE", "Gate: images that may be re-identified, at most."),
+    "--max-rank1-subject": ("SHARE", "Gate: subjects with any image re-identified, at most."),
+    "--max-share-above": ("P:SHARE", "Gate: images with a stated probability of P or more, at most."),
+    "--max-leakage": ("ATTRIBUTE:AUC", "Gate: how well an attribute may be guessed, at most."),
 }
 """Limits of the gate; each may be given several times."""
 
 
 def _gate_options(command: Callable[..., int]) -> Callable[..., int]:
-    for name, text in reversed(GATES.items()):
-        metavar = text.partition(",")[0] if ":" in text.partition(",")[0] else "SHARE"
-        command = click.option(name, multiple=True, metavar=metavar, help=f"Gate: {text}")(command)
+    for name, (metavar, text) in reversed(GATES.items()):
+        command = click.option(name, multiple=True, metavar=metavar, help=text)(command)
     return command
 
 

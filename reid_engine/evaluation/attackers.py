@@ -50,24 +50,6 @@ class Attacker:
     reason: str | None = None
 
 
-class Chosen:
-    """Gives `of` to similarities that can only be iterated as a whole."""
-
-    def __init__(self, blocks: Iterable[Block]) -> None:
-        self._blocks = blocks
-
-    def __iter__(self) -> Iterator[Block]:
-        """Yield everything."""
-        yield from self._blocks
-
-    def of(self, wanted: Ints) -> Iterator[Block]:
-        """Yield the lines of the queries that are wanted."""
-        for queries, similarities in self._blocks:
-            lines = np.flatnonzero(np.isin(queries, wanted))
-            if len(lines):
-                yield queries[lines], similarities[lines]
-
-
 def attackers(vectors: NDArray[np.float32], population: Population, names: Iterable[str]) -> Iterator[Attacker]:
     """Make attackers one after the other, each when it is wanted.
 
@@ -93,4 +75,4 @@ def _trained(vectors: NDArray[np.float32], population: Population) -> Attacker:
     reason = shortage(population)
     if reason is not None:
         return Attacker(TRAINED, None, reason)
-    return Attacker(TRAINED, Chosen(CrossFittedPlda(vectors, population)))
+    return Attacker(TRAINED, CrossFittedPlda(vectors, population))

@@ -1,6 +1,6 @@
 """Every image searches for its subject among the others, once: all that is measured is counted on the way."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -170,12 +170,3 @@ class _Work:
             top_scores=self.top_scores,
             top_subjects=self.top_subjects,
         )
-
-
-def chosen(blocks: Iterable[Block], wanted: Ints) -> Iterator[Block]:
-    """Keep the queries that are wanted, in any order."""
-    keep = set(wanted.tolist())
-    for queries, similarities in blocks:
-        lines = [line for line, query in enumerate(queries.tolist()) if query in keep]
-        if lines:
-            yield queries[lines], similarities[lines]

@@ -18,7 +18,7 @@ from reid_engine.matcher.scatter import Doubles, Flags, Floats, Ints, Scatter, m
 WITHIN_SHRINKAGE = 0.3
 """Weight of what the scatter within subjects would be if every direction told people apart equally well.
 
-Chosen on kermany_cxr, where rank-1 is 0.239 to 0.242 for any weight from 0.03 to 0.5; docs/method.md has the table.
+On a plateau: on kermany_cxr rank-1 is 0.239 to 0.242 for any weight from 0.03 to 0.5; docs/method.md has the table.
 """
 
 _BLOCK_ROWS = 4096
