@@ -139,7 +139,7 @@ def measure_rates(outcomes: Outcomes, subjects: int) -> Rates:
     down = np.concatenate([np.repeat(number, len(held), axis=1), there, there], axis=1)
     names = [*(("image", f"rank-{k}") for k in RANKS), ("image", "map@r")]
     names += [("subject-any", "rank-1"), ("subject-all", "rank-1")]
-    estimates = ratio_estimates(up, down, share=[True] * len(RANKS) + [False, True, True])
+    estimates = ratio_estimates(up, down, share=True)
     chance_any, chance_all = _by_subject(outcomes.chances[1], outcomes.codes, subjects)
     present = number[:, 0] > 0
     chances: dict[tuple[str, str], float | None] = {

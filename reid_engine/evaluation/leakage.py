@@ -1,6 +1,6 @@
 """Demographic probes of a cohort, overall and split by whether an image was re-identified."""
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_engine.errors import ProbeError
-from reid_engine.evaluation.confidence import Estimate, auc_estimate, mean_estimate
+from reid_engine.evaluation.confidence import UNKNOWN, Estimate
 from reid_engine.evaluation.identification import Outcomes
-from reid_engine.folds import subject_weights
-from reid_engine.matcher.population import Ints, Population
+from reid_engine.matcher.population import Population
 from reid_engine.probes.attributes import Attribute, attributes_of
-from reid_engine.probes.fit import FEWEST_SUBJECTS_PER_CLASS, fit_bases, fit_probe
-from reid_engine.probes.probe import Probe, finite
+from reid_engine.probes.fit import FEWEST_SUBJECTS_PER_CLASS, FittedProbe, cross_fit_probe, fit_bases
+from reid_engine.probes.probe import finite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,65 +59,79 @@ def probe_rows(
     rows: list[Row] = []
     for attribute in attributes_of(table):
         try:
-            probe = fit_probe(vectors, attribute.values, ids, attribute.kind, attribute=attribute.name, bases=bases)
+            fitted = cross_fit_probe(
+                vectors, attribute.values, ids, attribute.kind, attribute=attribute.name, bases=bases
+            )
         except ProbeError as error:
             rows.append(_refused(cohort, attribute, str(error)))
             continue
-        rows += _measured(cohort, attribute, probe)
+        rows += _measured(cohort, attribute, fitted)
     return rows
 
 
 def _refused(cohort: _Cohort, attribute: Attribute, why: str) -> Row:
     metric = "auc" if attribute.kind == "class" else "mae"
-    unknown = Estimate(float("nan"), float("nan"), float("nan"))
-    return _row(cohort, attribute.name, "all", metric, unknown, None, 0, 0, f"cannot be estimated: {why}")
+    return _row(cohort, attribute.name, "all", metric, UNKNOWN, None, 0, 0, f"cannot be estimated: {why}")
 
 
-def _measured(cohort: _Cohort, attribute: Attribute, probe: Probe) -> list[Row]:
-    quality = probe.quality
+def _measured(cohort: _Cohort, attribute: Attribute, fitted: FittedProbe) -> list[Row]:
+    quality = fitted.probe.quality
     whole = Estimate(quality.value, quality.low, quality.high)
-    rows = [
-        _row(cohort, attribute.name, "all", quality.metric, whole, quality.chance, quality.subjects, quality.images)
+    row = _row(
+        cohort, attribute.name, "all", quality.metric, whole, quality.chance, quality.subjects, quality.images,
+        p_value=quality.p_chance,
+    )  # fmt: skip
+    found, missed = (_Side(cohort, fitted, hit) for hit in (True, False))
+    return [
+        row,
+        found.row(attribute.name, "re-identified"),
+        missed.row(attribute.name, "not re-identified"),
+        _difference(attribute.name, found, missed),
     ]
-    rows[0]["p_chance"] = finite(quality.p_chance)
-    hit = cohort.outcomes.hits[1] >= 0.5
-    for stratum, images in (
-        ("re-identified", cohort.outcomes.images[hit]),
-        ("not re-identified", cohort.outcomes.images[~hit]),
-    ):
-        rows.append(_on(cohort, attribute, probe, stratum, images))
-    return rows
 
 
-def _on(cohort: _Cohort, attribute: Attribute, probe: Probe, stratum: str, images: Ints) -> Row:
-    """Measure on some of the images, each by the model that had not seen its subject."""
-    values = attribute.values[images]
-    kept = np.isfinite(values.astype(np.float64)) if probe.kind == "number" else np.isin(values, probe.classes)
-    images, values = images[kept], values[kept]
-    codes = cohort.population.codes[images]
-    subjects, metric = len(np.unique(codes)), probe.quality.metric
-    why = _too_few(probe, values, codes)
-    if why is not None:
-        unknown = Estimate(float("nan"), float("nan"), float("nan"))
-        return _row(cohort, attribute.name, stratum, metric, unknown, None, subjects, len(images), why)
-    scores = probe.held_out(cohort.vectors[images], cohort.population.image_folds[images])
-    weights = subject_weights(np.unique(codes, return_inverse=True)[1])
-    if probe.kind == "number":
-        error = np.abs(scores[:, 0] - values.astype(np.float64))
-        estimate = mean_estimate(error, codes, weights)
+class _Side:
+    """A probe on the images that were re-identified, or on those that were not."""
+
+    def __init__(self, cohort: _Cohort, fitted: FittedProbe, hit: bool) -> None:
+        self.cohort, self.probe = cohort, fitted.probe
+        images = np.zeros(len(cohort.population), dtype=bool)
+        images[cohort.outcomes.images[(cohort.outcomes.hits[1] >= 0.5) == hit]] = True
+        known = images[fitted.data.rows]
+        self.images, self.codes = int(known.sum()), np.unique(fitted.data.codes[known])
+        self.why = _too_few(fitted, known)
+        self.influence = None if self.why else fitted.on(images)
+
+    def row(self, attribute: str, stratum: str) -> Row:
+        """Give the row of this side."""
+        metric, subjects = self.probe.quality.metric, len(self.codes)
+        if self.influence is None:
+            return _row(self.cohort, attribute, stratum, metric, UNKNOWN, None, subjects, self.images, self.why)
+        chance = self.probe.quality.chance
+        estimate = self.influence.estimate()
+        return _row(self.cohort, attribute, stratum, metric, estimate, chance, subjects, self.images)
+
+
+def _difference(attribute: str, found: _Side, missed: _Side) -> Row:
+    """Give re-identified minus not, with its test."""
+    estimate, p_value = UNKNOWN, math.nan
+    if found.influence is not None and missed.influence is not None:
+        estimate, p_value = found.influence.minus(missed.influence)
+    subjects = len(np.union1d(found.codes, missed.codes))
+    metric, images, why = found.probe.quality.metric, found.images + missed.images, found.why or missed.why
+    return _row(found.cohort, attribute, "difference", metric, estimate, 0.0, subjects, images, why, p_value)
+
+
+def _too_few(fitted: FittedProbe, known: NDArray[np.bool_]) -> str | None:
+    """Why a probe cannot be judged on some of its images ``(n,)``."""
+    data, models = fitted.data, fitted.models
+    if fitted.probe.kind == "number":
+        sides = [known]
+    elif len(models.targets) == 1:
+        sides = [known & models.targets[0], known & ~models.targets[0]]
     else:
-        names = probe.classes[1:] if len(probe.classes) == 2 else probe.classes
-        truth = np.stack([values == name for name in names], axis=1)
-        estimate = auc_estimate(scores, truth, codes, weights)
-    chance = probe.quality.chance
-    return _row(cohort, attribute.name, stratum, metric, estimate, chance, subjects, len(images))
-
-
-def _too_few(probe: Probe, values: NDArray[Any], codes: Ints) -> str | None:
-    groups: Sequence[NDArray[np.bool_]] = (
-        [values == name for name in probe.classes] if probe.classes else [np.ones(len(values), dtype=bool)]
-    )
-    least = min(len(np.unique(codes[group])) for group in groups)
+        sides = [known & target for target in models.targets]
+    least = min(len(np.unique(data.codes[side])) for side in sides)
     if least >= FEWEST_SUBJECTS_PER_CLASS:
         return None
     return (
@@ -136,6 +149,7 @@ def _row(
     subjects: int,
     images: int,
     note: str | None = None,
+    p_value: float = math.nan,
 ) -> Row:
     low, high = finite(estimate.low), finite(estimate.high)
     return {
@@ -147,6 +161,7 @@ def _row(
         "value": finite(estimate.value),
         "ci95": None if low is None or high is None else [low, high],
         "chance": chance,
+        "p_value": finite(p_value),
         "subjects": subjects,
         "images": images,
         "note": note,

@@ -13,7 +13,7 @@ from reid_engine.evaluation.confidence import (
     SEED,
     Estimate,
     percentile_interval,
-    share_interval,
+    share_of_draws,
 )
 
 Floats = NDArray[np.float64]
@@ -57,8 +57,8 @@ def ratio_estimates(
         ``(S, M)`` what each subject adds to the two sums of ratio m; a subject whose denominator is 0 is not in the
         sample of that ratio and is not drawn for it.
     share
-        Whether ratio m is a share whose interval, where no resample differs, is the exact one of so many subjects
-        (as `confidence.mean_estimate` has it).
+        Whether ratio m is a share, whose interval is that of `confidence.share_of_draws`; `denominators` then count
+        what it is a share of.
     draws
         Resamples.
 
@@ -82,9 +82,11 @@ def ratio_estimates(
         drawn = resampled_ratios(up, down, draws) if len(present) >= FEWEST_SUBJECTS else None
         for place, m in enumerate(members):
             value = float(values[place])
-            low, high = (math.nan, math.nan) if drawn is None else percentile_interval(drawn[:, place], len(present))
-            if shares[m] and high - low < 1e-9:
-                low, high = share_interval(value * len(present), len(present))
+            low, high = math.nan, math.nan
+            if drawn is not None and shares[m]:
+                low, high = share_of_draws(value, drawn[:, place], len(present), float(down[:, place].sum()))
+            elif drawn is not None:
+                low, high = percentile_interval(drawn[:, place], len(present))
             estimates[m] = Estimate(value, low, high)
     return estimates
 

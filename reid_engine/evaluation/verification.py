@@ -1,12 +1,13 @@
 """How well a score tells the same subject from another: error rates over all thresholds, and the cost of evidence."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reid_engine.counting import sum_by
-from reid_engine.evaluation.confidence import Estimate, percentile_interval
+from reid_engine.evaluation.confidence import FEWEST_SUBJECTS, LEVEL, Estimate, share_interval
 from reid_engine.evaluation.metrics import auc, eer, min_cllr
 from reid_engine.evaluation.resampling import draws_of
 from reid_engine.folds import subject_weights
@@ -55,8 +56,9 @@ class Verification:
 def verify(comparisons: Comparisons, population: Population, tables: PairTables | None = None) -> Verification:
     """Measure the scores of queries against subjects.
 
-    Every subject has one vote, and every pair of subjects. Scores are binned (`comparisons.BINS`). The interval
-    resamples subjects on both sides of a comparison (Owen, Annals of Applied Statistics 1, 2007).
+    Every subject has one vote, and every pair of subjects. Scores are binned (`comparisons.BINS`). The spread is that
+    of resampling subjects on both sides of a comparison (Owen, Annals of Applied Statistics 1, 2007), the interval
+    `spread_interval`.
 
     Parameters
     ----------
@@ -73,12 +75,58 @@ def verify(comparisons: Comparisons, population: Population, tables: PairTables 
         for row in counts.astype(np.float64):
             for name, value in work.resampled(row).items():
                 drawn[name].append(value)
-    subjects = len(np.unique(work.codes))
-    estimates = {name: Estimate(values[name], *percentile_interval(np.array(drawn[name]), subjects)) for name in values}
+    subjects, freedom = len(np.unique(work.codes)), work.freedom()
+    estimates = {
+        name: Estimate(values[name], *spread_interval(values[name], np.array(drawn[name]), subjects, freedom, name))
+        for name in values
+    }
     other = comparisons.other_histogram.sum(axis=(0, 1))
     return Verification(
         estimates, *_distributions(work.mated, other), *det(work.mated, other), subjects, len(work.codes)
     )
+
+
+def spread_interval(value: float, drawn: Floats, subjects: int, freedom: float, metric: str) -> tuple[float, float]:
+    """Interval from the spread of resampled values, symmetric in log odds, for Cllr in the logarithm.
+
+    Percentiles of these metrics fall short: resampled hulls are fitted more closely than new scores, and near an end
+    few subjects carry the spread. Those few also make it uncertain, so that the t distribution has the degrees of
+    freedom of Satterthwaite (Biometrics Bulletin 2, 1946).
+
+    Parameters
+    ----------
+    value
+        The metric.
+    drawn
+        ``(B,)`` its resampled values; NaN among them are left out.
+    subjects
+        With a mated score.
+    freedom
+        Degrees of freedom.
+    metric
+        Its name; ``cllr`` may exceed 1.
+
+    Returns
+    -------
+    low, high
+        NaN below `FEWEST_SUBJECTS`; where nothing varies or the value is at an end, the exact interval of so many
+        subjects (Clopper & Pearson 1934).
+    """
+    from scipy.special import expit, logit, stdtrit
+
+    if subjects < FEWEST_SUBJECTS:
+        return math.nan, math.nan
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    if metric == "cllr":
+        deviation = float(np.std(np.log(drawn))) if len(drawn) else 0.0
+        factor = math.exp(float(stdtrit(freedom, (1 + LEVEL) / 2)) * deviation)
+        return value / factor, value * factor
+    drawn = drawn[drawn < 1]
+    deviation = float(np.std(logit(drawn))) if len(drawn) > 1 else 0.0
+    if not 0.0 < value < 1.0 or deviation == 0.0:
+        return share_interval(min(max(value, 0.0), 1.0) * subjects, subjects)
+    reach = float(stdtrit(freedom, (1 + LEVEL) / 2)) * deviation
+    return float(expit(logit(value) - reach)), float(expit(logit(value) + reach))
 
 
 class _Scores:
@@ -103,6 +151,22 @@ class _Scores:
         centres, up, down = bin_centres(), mated > 0, other > 0
         metrics = {"auc": auc, "eer": eer, "min_cllr": min_cllr}
         return {name: metric(centres[up], centres[down], mated[up], other[down]) for name, metric in metrics.items()}
+
+    def freedom(self) -> float:
+        """Degrees of freedom that the spread between subjects leaves, 2 n / (kurtosis - 1), 2 to n - 1.
+
+        By the place of each subject's mated scores among the non-mated ones, whose mean is the AUC.
+        """
+        other = self.comparisons.other_histogram.sum(axis=(0, 1))
+        places = (np.cumsum(other) - other / 2) / other.sum()
+        present, code = np.unique(self.codes, return_inverse=True)
+        means = np.bincount(code, self.votes * places[self.bins]) / np.bincount(code, self.votes)
+        squares = (means - means.mean()) ** 2
+        count, most = len(present), max(len(present) - 1.0, 2.0)
+        if not squares.sum() > 0:
+            return most
+        kurtosis = count * float((squares**2).sum()) / float(squares.sum()) ** 2
+        return min(max(2.0 * count / max(kurtosis - 1.0, 1e-9), 2.0), most)
 
     def whole_cost(self) -> dict[str, float]:
         """Cllr of all comparisons."""

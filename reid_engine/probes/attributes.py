@@ -73,7 +73,8 @@ def _tells(column: "pd.Series[Any]") -> bool:
 
     values = column.dropna()
     different = values.nunique()
-    return different > 1 and (different < len(values) or bool(pd.to_numeric(values, errors="coerce").notna().all()))
+    repeated = 2 * different <= len(values)  # a checksum hardly ever repeats
+    return different > 1 and (repeated or bool(pd.to_numeric(values, errors="coerce").notna().all()))
 
 
 def _attribute(name: str, column: "pd.Series[Any]") -> Attribute:

@@ -1,7 +1,7 @@
 """Fit a probe, and measure it on subjects that it had not seen."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,20 +10,13 @@ from numpy.typing import NDArray
 
 from reid_engine.basis import Basis, fit_basis
 from reid_engine.errors import ProbeError
-from reid_engine.evaluation.confidence import auc_estimate, auc_null, mean_estimate, permuted_donors
 from reid_engine.folds import FOLDS, subject_folds, subject_weights
 from reid_engine.probes.attributes import MOST_CLASSES, Kind
+from reid_engine.probes.chance import chance_of
+from reid_engine.probes.crossfit import Data, Models, cross_fit
+from reid_engine.probes.influence import Influence, measure
 from reid_engine.probes.probe import Probe, Quality
-from reid_engine.probes.solvers import (
-    CLASS_STRENGTHS,
-    NUMBER_STRENGTHS,
-    Line,
-    absolute_error,
-    choose_strength,
-    fit_logistic,
-    fit_ridge,
-    log_loss,
-)
+from reid_engine.probes.solvers import absolute_error, fit_logistic
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,11 +45,45 @@ def fit_probe(
     attribute: str = "attribute",
     bases: Sequence[Basis] | None = None,
 ) -> Probe:
+    """Fit a probe, cross-validated so that no subject is on both sides; as `cross_fit_probe`, without the rest."""
+    return cross_fit_probe(vectors, values, subject_ids, kind, attribute=attribute, bases=bases).probe
+
+
+@dataclass(frozen=True)
+class FittedProbe:
+    """A probe with what it was fitted on, to judge it on some of the images.
+
+    Attributes
+    ----------
+    probe
+        What a gallery keeps.
+    data, models
+        Images whose value is known, and the models of them.
+    """
+
+    probe: Probe
+    data: Data
+    models: Models
+
+    def on(self, images: NDArray[np.bool_]) -> Influence:
+        """Judge it on some of the images ``(N,)`` that it was fitted on, each by a model that had not seen it."""
+        return measure(self.data, self.models, images[self.data.rows])
+
+
+def cross_fit_probe(
+    vectors: NDArray[np.float32],
+    values: NDArray[Any],
+    subject_ids: Sequence[str],
+    kind: Kind,
+    *,
+    attribute: str = "attribute",
+    bases: Sequence[Basis] | None = None,
+) -> FittedProbe:
     """Fit a probe, cross-validated so that no subject is on both sides.
 
     A class is fitted by logistic regression (one against the rest where there are more than two), a number by ridge
     regression, on at most `reid_engine.basis.MAX_AXES` principal axes of the standardised features. The penalty is
-    chosen on a further fold of subjects inside each training set.
+    chosen on subjects inside each training set.
 
     Parameters
     ----------
@@ -84,29 +111,13 @@ def fit_probe(
     numbers = {name: number for number, name in enumerate(dict.fromkeys(subject_ids))}
     codes = np.array([numbers[subject_ids[row]] for row in kept], dtype=np.int64)
     codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
-    data = _Data(vectors, kept, folds[kept], codes, subject_weights(codes), tuple(bases))
+    data = Data(vectors, kept, folds[kept], codes, subject_weights(codes), tuple(bases))
     if len(np.unique(data.folds)) < FOLDS:
         raise ProbeError(f"{attribute}: its subjects do not fill {FOLDS} folds; enrol more subjects")
     if kind == "number":
         return _number_probe(data, values[kept].astype(np.float64), attribute)
     labels = np.searchsorted(np.array(classes), values[kept].astype(str))
     return _class_probe(data, labels.astype(np.int64), classes, attribute)
-
-
-@dataclass(frozen=True)
-class _Data:
-    """Images whose value is known: rows, folds, subject numbers and weights, and the axes for each fold left out."""
-
-    vectors: NDArray[np.float32]
-    rows: Ints
-    folds: Ints
-    codes: Ints
-    weights: Floats
-    bases: tuple[Basis, ...]
-
-    def scores(self, fold: int) -> Floats:
-        """``(n, q)`` in the axes that the subjects of `fold` had no part in."""
-        return self.bases[fold].scores(self.vectors[self.rows]).astype(np.float64)
 
 
 def _usable(
@@ -134,49 +145,39 @@ def _usable(
     return np.array([row for row in known if str(values[row]) in classes], dtype=np.int64), classes
 
 
-def _cross_fit(
-    data: _Data,
-    targets: Sequence[NDArray[Any]],
-    fit: Callable[..., Line],
-    loss: Callable[..., float],
-    strengths: tuple[float, ...],
-) -> tuple[NDArray[np.float32], Floats, Floats]:
-    """Weights ``(F, M, D)``, offsets ``(F, M)`` and held-out scores ``(n, M)`` for M targets."""
-    dim = data.vectors.shape[1]
-    weights = np.zeros((FOLDS, len(targets), dim), dtype=np.float32)
-    offsets = np.zeros((FOLDS, len(targets)))
-    held_out = np.zeros((len(data.rows), len(targets)))
-    for fold in range(FOLDS):
-        x, out = data.scores(fold), data.folds == fold
-        inner = data.folds[~out] == (fold + 1) % FOLDS
-        for m, y in enumerate(targets):
-            strength = choose_strength(fit, loss, strengths, x[~out], y[~out], data.weights[~out], inner)
-            slope, offset = fit(x[~out], y[~out], data.weights[~out], strength)
-            held_out[out, m] = x[out] @ slope + offset
-            weights[fold, m], offsets[fold, m] = _on_raw_features(data.bases[fold], slope, offset)
-    return weights, offsets, held_out
+def _on_raw_features(data: Data, models: Models) -> tuple[NDArray[np.float32], Floats]:
+    """Weights ``(F, M, D)`` and offsets ``(F, M)`` of the models on raw features."""
+    weights = np.zeros((FOLDS, len(models.targets), data.vectors.shape[1]), dtype=np.float32)
+    offsets = np.zeros((FOLDS, len(models.targets)))
+    for fold, (basis, lines) in enumerate(zip(data.bases, models.lines, strict=True)):
+        for m, (slope, offset) in enumerate(lines):
+            raw = (basis.axes.astype(np.float64) @ slope) / basis.scale
+            weights[fold, m], offsets[fold, m] = raw, offset - float(raw @ basis.mean)
+    return weights, offsets
 
 
-def _on_raw_features(basis: Basis, slope: Floats, offset: float) -> tuple[Floats, float]:
-    raw = (basis.axes.astype(np.float64) @ slope) / basis.scale
-    return raw, offset - float(raw @ basis.mean)
-
-
-def _class_probe(data: _Data, labels: Ints, classes: tuple[str, ...], attribute: str) -> Probe:
+def _class_probe(data: Data, labels: Ints, classes: tuple[str, ...], attribute: str) -> FittedProbe:
     shown = [1] if len(classes) == 2 else list(range(len(classes)))
     targets = [labels == number for number in shown]
     for number, target in zip(shown, targets, strict=True):
         if any(target[data.folds != fold].all() or not target[data.folds != fold].any() for fold in range(FOLDS)):
             raise ProbeError(f"{attribute}: the class {classes[number]} is missing in a fold; enrol more subjects")
-    weights, offsets, scores = _cross_fit(data, targets, fit_logistic, log_loss, CLASS_STRENGTHS)
+    models = cross_fit(data, "class", targets)
     prior = np.bincount(labels, data.weights, len(classes)) / data.weights.sum()
+    scores = models.held_out
     scaling = np.array([_scaling(scores[:, m], target, data.weights) for m, target in enumerate(targets)])
-    estimate = auc_estimate(scores, np.stack(targets, axis=1), data.codes, data.weights)
-    chance = auc_null(scores, np.stack(targets, axis=1), data.codes, data.weights, estimate.value)
-    quality = Quality(
-        "auc", estimate.value, estimate.low, estimate.high, 0.5, chance, int(data.codes.max()) + 1, len(labels)
+    quality = _quality("auc", data, models, 0.5)
+    blank = np.array([math.nan, math.nan])
+    weights = _on_raw_features(data, models)
+    return FittedProbe(Probe(attribute, "class", classes, prior, *weights, scaling, blank, quality), data, models)
+
+
+def _quality(metric: str, data: Data, models: Models, chance: float) -> Quality:
+    estimate = measure(data, models, np.ones(len(data.rows), dtype=bool)).estimate()
+    by_chance = chance_of(data, models.kind, models.targets)
+    return Quality(
+        metric, estimate.value, estimate.low, estimate.high, chance, by_chance, data.subjects, len(data.rows)
     )
-    return Probe(attribute, "class", classes, prior, weights, offsets, scaling, np.array([math.nan, math.nan]), quality)
 
 
 def _scaling(scores: Floats, target: NDArray[np.bool_], weights: Floats) -> tuple[float, float]:
@@ -189,31 +190,20 @@ def _scaling(scores: Floats, target: NDArray[np.bool_], weights: Floats) -> tupl
     return float(slope[0]) / spread, offset
 
 
-def _number_probe(data: _Data, y: Floats, attribute: str) -> Probe:
-    weights, offsets, scores = _cross_fit(data, [y], fit_ridge, absolute_error, NUMBER_STRENGTHS)
-    error = np.abs(scores[:, 0] - y)
+def _number_probe(data: Data, y: Floats, attribute: str) -> FittedProbe:
+    models = cross_fit(data, "number", [y])
+    error = np.abs(models.held_out[:, 0] - y)
     mean = float(np.average(y, weights=data.weights))
     spread = float(np.sqrt(np.average((y - mean) ** 2, weights=data.weights)))
-    subjects = int(data.codes.max()) + 1
-    estimate = mean_estimate(error, data.codes, data.weights)
-    donors = permuted_donors(data.codes)
-    null = np.array([absolute_error(scores[:, 0], y[donor], data.weights) for donor in donors])
-    quality = Quality(
-        "mae",
-        estimate.value,
-        estimate.low,
-        estimate.high,
-        absolute_error(np.full(len(y), _weighted_quantile(y, data.weights, 0.5)), y, data.weights),
-        (1 + np.count_nonzero(null <= estimate.value)) / (1 + len(null)),
-        subjects,
-        len(y),
-    )
-    reach = _weighted_quantile(error, data.weights, min(1.0, COVERAGE * (subjects + 1) / subjects))
+    median = np.full(len(y), _weighted_quantile(y, data.weights, 0.5))
+    quality = _quality("mae", data, models, absolute_error(median, y, data.weights))
+    reach = _weighted_quantile(error, data.weights, min(1.0, COVERAGE * (data.subjects + 1) / data.subjects))
     noise = float(np.sqrt(np.average(error**2, weights=data.weights)))
-    return Probe(
-        attribute, "number", (), np.array([mean, spread]), weights, offsets, np.zeros((1, 2)),
+    probe = Probe(
+        attribute, "number", (), np.array([mean, spread]), *_on_raw_features(data, models), np.zeros((1, 2)),
         np.array([reach, noise]), quality,
     )  # fmt: skip
+    return FittedProbe(probe, data, models)
 
 
 def _weighted_quantile(values: Floats, weights: Floats, share: float) -> float:

@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from reid_engine.evaluation.confidence import (
-    auc_estimate,
-    auc_null,
     mean_estimate,
     percentile_interval,
     permuted_donors,
@@ -79,42 +77,6 @@ def test_percentiles_pass_over_what_could_not_be_estimated():
     assert math.isnan(percentile_interval(np.array([np.nan]), 10)[0])
 
 
-def simulated_scores(rng, subjects, shift):
-    positive = np.arange(subjects) % 2 == 0
-    skill = rng.normal(np.where(positive, shift, 0.0), 1)
-    codes = np.repeat(np.arange(subjects), 3)
-    scores = skill[codes] + rng.normal(0, 0.5, len(codes))
-    return scores[:, None], positive[codes][:, None], codes, np.full(len(codes), 1 / 3)
-
-
-def test_the_interval_of_an_auc_holds_the_truth():
-    """True AUC: P(a > b) for normals a shift apart, each with variance 1 + 0.25."""
-    from scipy.stats import norm
-
-    truth = norm.cdf(1.0 / math.sqrt(2 * 1.25))
-    rng = np.random.default_rng(6)
-    covered = 0
-    for run in range(250):
-        found = auc_estimate(*simulated_scores(rng, 60, 1.0), draws=400, seed=run)
-        covered += found.low <= truth <= found.high
-    assert 0.91 <= covered / 250 <= 0.98
-
-
-def test_auc_draws_equal_the_metric_on_repeated_subjects():
-    from sklearn.metrics import roc_auc_score
-
-    from reid_engine.evaluation.confidence import _auc_draws
-
-    rng = np.random.default_rng(7)
-    scores, positive, codes, weights = simulated_scores(rng, 12, 0.5)
-    scores = np.round(scores, 1)
-    counts = resample_counts(12, 20)
-    got = _auc_draws(scores[:, 0], positive[:, 0], counts[:, codes], weights)
-    for value, count in zip(got, counts, strict=True):
-        expected = roc_auc_score(positive[:, 0], scores[:, 0], sample_weight=count[codes] * weights)
-        assert value == pytest.approx(expected, abs=1e-6)
-
-
 def test_permutations_deal_whole_subjects():
     codes = np.array([0, 0, 1, 2, 2, 2])
     for donor in permuted_donors(codes, draws=20):
@@ -122,12 +84,26 @@ def test_permutations_deal_whole_subjects():
         assert sorted({int(codes[image]) for image in donor}) == [0, 1, 2]
 
 
-def test_chance_is_kept_at_the_stated_rate():
-    rng = np.random.default_rng(8)
-    p = []
-    for _ in range(120):
-        scores, positive, codes, weights = simulated_scores(rng, 40, 0.0)
-        value = auc_estimate(scores, positive, codes, weights, draws=2).value
-        p.append(auc_null(scores, positive, codes, weights, value))
-    assert np.mean(np.array(p) <= 0.05) <= 0.11
-    assert 0.35 <= np.mean(p) <= 0.65
+def test_a_share_keeps_its_interval_beside_zero():
+    """Percentiles of a resampled share are too short where few are found; the truth is 0.03."""
+    rng = np.random.default_rng(9)
+    covered = missed_above = 0
+    for run in range(400):
+        codes = np.repeat(np.arange(60), 3)
+        chance = np.repeat(np.where(rng.random(60) < 0.06, 0.5, 0.0), 3)
+        found = mean_estimate((rng.random(180) < chance).astype(float), codes, share=True, draws=400, seed=run)
+        covered += found.low <= 0.03 <= found.high
+        missed_above += found.high < 0.03
+    assert covered / 400 >= 0.93
+    assert missed_above / 400 <= 0.05
+
+
+def test_the_interval_of_a_share_is_wilsons_where_images_are_independent():
+    from scipy.stats import norm
+
+    hits = np.array([1.0] * 300 + [0.0] * 700)
+    found = mean_estimate(hits, np.arange(1000), share=True)
+    z2 = norm.ppf(0.975) ** 2 / 1000
+    middle, reach = 0.3 + z2 / 2, math.sqrt(z2 * 0.21 + z2**2 / 4)
+    assert found.low == pytest.approx((middle - reach) / (1 + z2), abs=3e-3)
+    assert found.high == pytest.approx((middle + reach) / (1 + z2), abs=3e-3)
