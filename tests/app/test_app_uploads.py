@@ -42,9 +42,19 @@ def status(connection):
 
 def gone(server, seconds=10.0):
     end = time.monotonic() + seconds
-    while server.left_behind() and time.monotonic() < end:
+    while time.monotonic() < end:
+        if not server.left_behind():
+            return True
         time.sleep(0.05)
-    return server.left_behind() == []
+    return False
+
+
+def begun(server, seconds=10.0):
+    """Wait until the server has begun to write an upload."""
+    end = time.monotonic() + seconds
+    while not uploads(server) and time.monotonic() < end:
+        time.sleep(0.01)
+    return uploads(server) != []
 
 
 def uploads(server):
@@ -109,6 +119,7 @@ def test_a_chunked_scan_is_taken(small):
 def test_a_client_that_goes_away_leaves_nothing(small):
     connection = start_request(small, "Content-Length: 1000000")
     connection.sendall(form(b"x" * 900_000)[:900_000])
+    assert begun(small)  # else it would be gone before it came
     connection.close()
     assert gone(small)
 
@@ -117,9 +128,7 @@ def test_a_client_that_goes_away_during_the_work_leaves_nothing(small):
     noise = big_scan()
     connection = start_request(small, f"Content-Length: {len(form(noise))}")
     connection.sendall(form(noise))
-    end = time.monotonic() + 10
-    while not uploads(small) and time.monotonic() < end:
-        time.sleep(0.01)
+    begun(small)
     connection.close()
     assert gone(small)
     assert small.get("/info/").status_code == 200
