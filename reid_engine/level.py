@@ -70,9 +70,13 @@ def _low_or_unknown(evidence: Evidence) -> tuple[Level, str]:
     band = evidence.band
     if evidence.copy_enrolled:
         return "unknown", "A copy of this picture is enrolled, so a low risk cannot be stated."
+    if evidence.in_domain is False:
+        return "unknown", "The scan does not look like the images of this gallery."
     if evidence.in_domain is None:
         return "unknown", "Too few subjects are enrolled to tell whether the gallery holds this kind of image."
-    if band is None or band.high is None:
+    if not (evidence.p < LOW and evidence.high < LOW):  # NaN is neither above nor below
+        return "unknown", "The probability of the top subject or its interval cannot be stated."
+    if band is None or band.reidentified is None or band.high is None:
         return "unknown", "Too few enrolled subjects had such a probability to measure how often it comes true."
     if band.high >= LOW_RATE:
         return "unknown", "The measured rate for such a probability is too uncertain to state a low risk."

@@ -24,6 +24,8 @@ class World:
         Standard deviations of a coordinate between people, between visits of one, and between images of a visit.
     sex_shift, age_slope
         Planted leakage: distance of the sexes along the first axis, and units a year along the second.
+    tails
+        Degrees of freedom of the noise within a visit, t-distributed over images: some are far from all others.
     """
 
     dim: int = 32
@@ -32,6 +34,7 @@ class World:
     within: float = 0.4
     sex_shift: float = 0.0
     age_slope: float = 0.0
+    tails: float | None = None
     seed: int = 0
     prefix: str = "P"
     rng: np.random.Generator = field(init=False, repr=False)
@@ -55,6 +58,8 @@ class World:
         visit = np.tile(np.repeat(np.arange(sessions), per_session), len(centres))
         shift = self.rng.normal(0, self.session, (len(centres), sessions, self.dim))
         noise = self.rng.normal(0, self.within, (len(person), self.dim))
+        if self.tails is not None:
+            noise *= np.sqrt(self.tails / self.rng.chisquare(self.tails, len(person)))[:, None]
         return (centres[person] + shift[person, visit] + noise).astype(np.float32), person, visit
 
     def cohort(self, count, sessions=2, per_session=1, modality="CXR"):

@@ -73,6 +73,18 @@ def test_strangers_are_outside_and_unknown(galleries, strangers, modality):
         assert report["leakage"] == []
 
 
+def test_thirty_people_are_enough_to_tell_strangers(shared_data, encoder, strangers, tmp_path):
+    """Intensive care, portable films: the widest of the chest sets, and the smallest."""
+    gallery = Gallery.create(tmp_path / "gallery", encoder.identity)
+    enrol(read_cohort(shared_data / "hannover_cxr"), gallery, encoder)
+    fit_gallery(gallery)
+    assessor = RiskAssessor(gallery, encoder)
+    for name, path in strangers.items():
+        report = assessor.assess(replace(read_scan(path, modality="CXR"), facts={})).to_json()
+        assert report["scan"]["in_domain"] is False, (name, report["scan"]["domain_distance"])
+        assert report["risk"]["level"] == "unknown"
+
+
 @pytest.mark.parametrize(("modality", "other"), [("CXR", "OCT"), ("CXR", "CFP"), ("OCT", "CFP"), ("CFP", "CXR")])
 def test_another_modality_under_this_ones_name_is_outside(galleries, modality, other):
     assessor, _ = galleries[modality]
