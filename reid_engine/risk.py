@@ -21,11 +21,14 @@ from reid_engine.matcher.gallery import Gallery
 from reid_engine.matcher.trials import FEWEST_SUBJECTS, Band, Trials
 from reid_engine.risk_report import RiskReport
 from reid_engine.roster import Roster, read_roster
-from reid_engine.scan import UNKNOWN, Scan
+from reid_engine.scan import UNKNOWN, Scan, to_unit
 from reid_engine.search import match_rows, pixel_baseline, search
 
 LEAST_CONTRAST = 0.005
 """Standard deviation of display values below which a scan shows nothing."""
+
+CONTRAST_GRID = 256
+"""Rows and columns of a grid of pixels over which that deviation is taken; a slice that has fewer is taken whole."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ class _Case:
 
     def _domain(self) -> tuple[float, bool | None]:
         """Distance from the gallery in units of its limit, and whether that is inside."""
-        if float(self.scan.pixels.std()) < LEAST_CONTRAST:
+        if _contrast(self.scan) < LEAST_CONTRAST:
             return math.nan, False
         if self.roster is None:
             return self._any_domain()
@@ -249,9 +252,9 @@ class _Case:
             "domain_distance": self.distance,
             "laterality": scan.laterality,
             "view": scan.view,
-            "slices": scan.pixels.shape[0],
-            "rows": scan.pixels.shape[1],
-            "columns": scan.pixels.shape[2],
+            "slices": scan.shape[0],
+            "rows": scan.shape[1],
+            "columns": scan.shape[2],
             "colour": scan.is_colour,
         }
 
@@ -358,6 +361,12 @@ def _band_row(band: Band | None) -> dict[str, Any] | None:
         "n": band.n,
         "subjects": band.subjects,
     }
+
+
+def _contrast(scan: Scan) -> float:
+    """Give the standard deviation of display values over a grid of pixels."""
+    down, right = (max(1, side // CONTRAST_GRID) for side in scan.shape[1:3])
+    return float(to_unit(scan.values[:, ::down, ::right]).std(dtype=np.float64))
 
 
 def _within_sessions(roster: Roster) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -35,8 +36,9 @@ class Scan:
 
     Parameters
     ----------
-    pixels
-        (S, H, W) grey or (S, H, W, 3) RGB with S slices: display values in [0, 1], float32, C-contiguous.
+    values
+        (S, H, W) grey or (S, H, W, 3) RGB with S slices: display values in [0, 1], float32, or in 8 bits, uint8;
+        C-contiguous.
     modality
         One of :data:`MODALITIES`, or ``"unknown"``.
     modality_source
@@ -58,7 +60,7 @@ class Scan:
         has the same digest.
     """
 
-    pixels: NDArray[np.float32]
+    values: NDArray[np.float32] | NDArray[np.uint8]
     modality: str = UNKNOWN
     modality_source: str = "none"
     modality_confidence: float = 0.0
@@ -68,19 +70,34 @@ class Scan:
     facts: Mapping[str, str | float] = field(default_factory=dict)
     file_digest: str = ""
     pixel_digest: str = ""
+    _eight: NDArray[np.uint8] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
 
+    @cached_property
+    def pixels(self) -> NDArray[np.float32]:
+        """Display values in [0, 1], (S, H, W) or (S, H, W, 3), float32, C-contiguous."""
+        return to_unit(self.values)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(S, H, W) or (S, H, W, 3), without making `pixels`."""
+        return self.values.shape
+
     @property
     def is_volume(self) -> bool:
         """Whether the scan has more than one slice."""
-        return self.pixels.shape[0] > 1
+        return self.shape[0] > 1
 
     @property
     def is_colour(self) -> bool:
         """Whether the scan has three colour channels."""
-        return self.pixels.ndim == 4
+        return len(self.shape) == 4
+
+    def eight_bit(self, index: int) -> NDArray[np.uint8]:
+        """Give slice `index` in 8 bits, (H, W) or (H, W, 3), as the pixel digest sees it."""
+        return to_eight_bit(self.values[index]) if self._eight is None else self._eight[index]
 
 
 def read_scan(
@@ -123,10 +140,10 @@ def read_scan(
 
     raw = replace(raw, hounsfield=is_hounsfield(raw, wanted))
     display = to_display(path, raw, wanted, window, invert)
-    pixels = _as_float(display)
-    found, source, confidence = _settle_modality(raw, wanted, pixels)
-    return Scan(
-        pixels=pixels,
+    found, source, confidence = _settle_modality(raw, wanted, display)
+    eight = to_eight_bit(display)
+    scan = Scan(
+        values=display,
         modality=found,
         modality_source=source,
         modality_confidence=confidence,
@@ -135,8 +152,10 @@ def read_scan(
         spacing=raw.spacing,
         facts=raw.facts,
         file_digest=file_digest,
-        pixel_digest=digest_pixels(display),
+        pixel_digest=digest_pixels(eight),
     )
+    object.__setattr__(scan, "_eight", eight)  # it was made for the digest, and encoders ask for it
+    return scan
 
 
 def digest_file(path: str | os.PathLike[str]) -> str:
@@ -160,10 +179,26 @@ def digest_file(path: str | os.PathLike[str]) -> str:
 
 def digest_pixels(pixels: NDArray[np.float32] | NDArray[np.uint8]) -> str:
     """Give the SHA-256 (hex) of display values in 8 bits, (S, H, W) or (S, H, W, 3), and of their shape."""
-    eight = pixels if pixels.dtype == np.uint8 else np.rint(pixels * np.float32(255)).astype(np.uint8)
+    eight = to_eight_bit(pixels)
     digest = hashlib.sha256(repr(eight.shape).encode())
     digest.update(np.ascontiguousarray(eight).data)
     return digest.hexdigest()
+
+
+def to_eight_bit(values: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Round display values in [0, 1] to 0 to 255; what has 8 bits is given back."""
+    if values.dtype == np.uint8:
+        return np.asarray(values, dtype=np.uint8)
+    scaled = values * np.float32(255)
+    eight: NDArray[np.uint8] = np.rint(scaled, out=scaled).astype(np.uint8)
+    return eight
+
+
+def to_unit(values: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Scale 8-bit values to [0, 1]; what is there already is given back."""
+    if values.dtype == np.uint8:
+        return np.divide(values, np.float32(255), dtype=np.float32)
+    return np.ascontiguousarray(values, dtype=np.float32)
 
 
 def _read(path: Path, kind: Kind) -> tuple[Raw, str]:
@@ -228,13 +263,9 @@ def _check_window(path: Path, window: Window | None) -> None:
         raise ScanError(f"{path}: a window needs a finite centre and a width above 0; leave it out or correct it")
 
 
-def _as_float(display: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float32]:
-    if display.dtype == np.uint8:
-        return np.divide(display, np.float32(255), dtype=np.float32)
-    return np.ascontiguousarray(display, dtype=np.float32)
-
-
-def _settle_modality(raw: Raw, wanted: str | None, pixels: NDArray[np.float32]) -> tuple[str, str, float]:
+def _settle_modality(
+    raw: Raw, wanted: str | None, display: NDArray[np.float32] | NDArray[np.uint8]
+) -> tuple[str, str, float]:
     """Take the caller's word, else the header's, else judge the image."""
     if wanted:
         return wanted, "caller", 1.0
@@ -244,7 +275,7 @@ def _settle_modality(raw: Raw, wanted: str | None, pixels: NDArray[np.float32]) 
         return "CT", "image", 0.95
     from reid_engine.modality import guess_modality
 
-    guess, confidence = guess_modality(pixels)
+    guess, confidence = guess_modality(to_unit(display))
     if raw.radiograph and guess != "CXR":
         return "XR", "header", 1.0
     return guess, "none" if guess == UNKNOWN else "image", confidence

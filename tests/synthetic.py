@@ -123,7 +123,7 @@ class KnownEncoder:
         digest = digest or f"query-{len(self.vectors)}"
         self.vectors[digest] = np.asarray(vector, dtype=np.float32)
         return Scan(
-            pixels=rng.random((1, 64, 64), dtype=np.float32),
+            values=rng.random((1, 64, 64), dtype=np.float32),
             modality=modality,
             modality_source="caller",
             modality_confidence=1.0,

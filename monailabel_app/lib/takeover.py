@@ -27,6 +27,7 @@ from lib.options import Options
 from lib.proposals import Proposals
 from lib.quiet import hush
 from lib.tasks import Scoring, Training, Turn
+from reid_engine.blas import keep_to_one_thread
 from reid_engine.private_folder import private_folder
 
 _BODY = {
@@ -49,6 +50,7 @@ _BODY = {
 def take_over(server: FastAPI, app: MONAILabelApp) -> None:
     """Let `server` answer with the app's endpoints alone; called while it starts up, on its event loop."""
     hush()
+    keep_to_one_thread()
     leftovers = ExitStack()
     folder = leftovers.enter_context(private_folder("checks"))
     atexit.register(leftovers.close)

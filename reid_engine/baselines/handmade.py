@@ -42,7 +42,7 @@ class HandMade(ABC):
 
     def prepare(self, scan: Scan) -> NDArray[np.float32]:
         """Give the features (k, D) of the k slices of a scan that are looked at."""
-        chosen = choose_slices(scan.pixels.shape[0], SLICES)
+        chosen = choose_slices(scan.shape[0], SLICES)
         return np.stack([self.features(scan.pixels[index], scan.modality) for index in chosen])
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

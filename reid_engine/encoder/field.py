@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reid_engine.scan import to_eight_bit
+
 Grey = NDArray[np.float32]
 Box = tuple[int, int, int, int]
 
@@ -86,10 +88,9 @@ def find_field(picture: NDArray[np.float32], modality: str) -> Field:
     return locate(as_image(picture), modality)
 
 
-def as_image(picture: NDArray[np.float32]) -> Image.Image:
-    """Give display values in [0, 1] as an 8-bit image, rounded as a scan's pixel digest rounds them."""
-    values = picture * np.float32(255)
-    return Image.fromarray(np.rint(values, out=values).astype(np.uint8))
+def as_image(picture: NDArray[np.float32] | NDArray[np.uint8]) -> Image.Image:
+    """Give display values in [0, 1], or in 8 bits, as an 8-bit image, rounded as a scan's pixel digest rounds them."""
+    return Image.fromarray(to_eight_bit(picture))
 
 
 def locate(image: Image.Image, modality: str) -> Field:
@@ -190,6 +191,11 @@ def _border(empty: NDArray[np.bool_], low: Grey) -> int:
 
 def _unit(values: NDArray[np.uint8]) -> Grey:
     return values.astype(np.float32) / np.float32(255)
+
+
+def may_be_disc(modality: str) -> bool:
+    """Tell whether a field of this modality may be a disc."""
+    return _FINDERS.get(modality) is _disc
 
 
 _FINDERS: dict[str, Callable[[Image.Image], Field | None]] = {

@@ -38,15 +38,15 @@ class Preprocessing:
 
     def __call__(self, scan: Scan) -> NDArray[np.float32]:
         """Give the network's input (k, 3, size, size): the tiles of all chosen slices of a scan."""
-        chosen = choose_slices(scan.pixels.shape[0], self.recipe.slices)
-        pictures = [tile for index in chosen for tile in self.pictures(scan.pixels[index], scan.modality)]
+        chosen = choose_slices(scan.shape[0], self.recipe.slices)
+        pictures = [tile for index in chosen for tile in self.pictures(scan.eight_bit(index), scan.modality)]
         out = np.empty((len(pictures), 3, self.recipe.size, self.recipe.size), dtype=np.float32)
         for picture, place in zip(pictures, out, strict=True):
             self._standardise(picture, place)
         return out
 
-    def pictures(self, pixels: NDArray[np.float32], modality: str) -> list[Image.Image]:
-        """Give what the network is shown of one slice (H, W) or (H, W, 3): 8-bit squares."""
+    def pictures(self, pixels: NDArray[np.float32] | NDArray[np.uint8], modality: str) -> list[Image.Image]:
+        """Give what the network is shown of one slice (H, W) or (H, W, 3), in [0, 1] or in 8 bits: 8-bit squares."""
         image = as_image(pixels)
         width, height = image.size
         field = locate(image, modality) if self.recipe.crop else Field(0, height, 0, width)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reid_engine.encoder.field import as_image, locate
+from reid_engine.encoder.field import as_image, locate, may_be_disc
 from reid_engine.scan import Scan
 
 COARSE = 16
@@ -34,13 +34,14 @@ def thumbnail(scan: Scan) -> NDArray[np.int8]:
     A fundus photo is cropped to its disc. Other pictures are taken whole: their flat borders have no contrast,
     and a crop found a little differently in a copy would shift everything in it.
     """
-    picture = scan.pixels[scan.pixels.shape[0] // 2]
+    picture = scan.eight_bit(scan.shape[0] // 2)
     step = max(1, min(picture.shape[:2]) // _ENOUGH)
     image = as_image(picture[::step, ::step])
-    field = locate(image, scan.modality)
-    disc = field.shape == "disc"
+    field = locate(image, scan.modality) if may_be_disc(scan.modality) else None
+    disc = field is not None and field.shape == "disc"
+    box = field.box if field and disc else None
     grey = image.convert("L")
-    parts = [_contrast(_shrunk(grey, field.box if disc else None, side), disc) for side in (COARSE, FINE)]
+    parts = [_contrast(_shrunk(grey, box, side), disc) for side in (COARSE, FINE)]
     stored = np.concatenate([part.ravel() for part in parts]) * UNIT
     rounded: NDArray[np.int8] = np.clip(np.rint(stored), -127, 127).astype(np.int8)
     return rounded

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _LOGGERS = ("pydicom", "PIL")
+_SILENT = logging.CRITICAL + 1
 _lock = threading.Lock()
 _depth = 0
 _filters: "warnings.catch_warnings[None] | None" = None
@@ -36,7 +37,9 @@ def _enter() -> None:
         _filters.__enter__()
         warnings.simplefilter("ignore")
         for name in _LOGGERS:
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+            logger = logging.getLogger(name)
+            if logger.level != _SILENT:  # setting it empties a cache that all loggers share
+                logger.setLevel(_SILENT)
 
 
 def _leave() -> None:

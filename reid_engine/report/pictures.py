@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
 from markupsafe import Markup
 
 from reid_engine.errors import ReidError
@@ -52,8 +51,7 @@ def small_png(scan: "Scan", side: int = SIDE) -> bytes:
     """Give the middle slice of a scan as PNG, `side` pixels along its longer side at most."""
     from PIL import Image
 
-    middle = scan.pixels[scan.pixels.shape[0] // 2]
-    image = Image.fromarray(np.rint(middle * np.float32(255)).astype(np.uint8))
+    image = Image.fromarray(scan.eight_bit(scan.shape[0] // 2))
     image.thumbnail((side, side), Image.Resampling.BOX if min(image.size) < side else Image.Resampling.LANCZOS)
     written = io.BytesIO()
     image.save(written, format="PNG", optimize=True)

@@ -94,7 +94,7 @@ def test_networks_of_other_families_are_not_folded():
 
 def test_batch_size_changes_nothing(encoder):
     rng = np.random.default_rng(1)
-    scans = [Scan(pixels=rng.random((1, 60, 60), dtype=np.float32)) for _ in range(7)]
+    scans = [Scan(values=rng.random((1, 60, 60), dtype=np.float32)) for _ in range(7)]
     alone = np.stack([encoder.embed(scan) for scan in scans])
     for batch_size in (1, 2, 7, 16):
         together = encoder.embed_many(scans, batch_size=batch_size)
@@ -103,18 +103,18 @@ def test_batch_size_changes_nothing(encoder):
 
 def test_a_volume_is_the_mean_of_its_chosen_slices(encoder):
     volume = np.random.default_rng(2).random((40, 64, 64), dtype=np.float32)
-    vector = encoder.embed(Scan(pixels=volume, modality="MR"))
+    vector = encoder.embed(Scan(values=volume, modality="MR"))
     slices = choose_slices(40, encoder.spec.recipe.slices)
-    own = [encoder.embed(Scan(pixels=volume[n : n + 1].copy(), modality="MR")) for n in slices]
+    own = [encoder.embed(Scan(values=volume[n : n + 1].copy(), modality="MR")) for n in slices]
     np.testing.assert_allclose(vector, np.mean(own, axis=0), rtol=1e-4, atol=1e-4)
 
 
 def test_mixed_sizes_colours_and_volumes_in_one_call(encoder):
     rng = np.random.default_rng(3)
     scans = [
-        Scan(pixels=rng.random((1, 50, 80), dtype=np.float32)),
-        Scan(pixels=rng.random((1, 300, 40, 3), dtype=np.float32)),
-        Scan(pixels=rng.random((12, 40, 40), dtype=np.float32)),
+        Scan(values=rng.random((1, 50, 80), dtype=np.float32)),
+        Scan(values=rng.random((1, 300, 40, 3), dtype=np.float32)),
+        Scan(values=rng.random((12, 40, 40), dtype=np.float32)),
     ]
     together = encoder.embed_many(scans, batch_size=4)
     for vector, scan in zip(together, scans, strict=True):
@@ -129,7 +129,7 @@ def test_no_gradients_and_no_training_mode(encoder):
 
 def test_threads_of_torch_are_left_alone():
     before = torch.get_num_threads(), torch.get_num_interop_threads()
-    load_encoder().embed(Scan(pixels=np.zeros((1, 64, 64), dtype=np.float32)))
+    load_encoder().embed(Scan(values=np.zeros((1, 64, 64), dtype=np.float32)))
     assert (torch.get_num_threads(), torch.get_num_interop_threads()) == before
 
 
@@ -143,7 +143,7 @@ def test_random_state_of_torch_is_left_alone():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_cuda_gives_the_same_features(encoder):
-    scans = [Scan(pixels=np.random.default_rng(5).random((1, 64, 64), dtype=np.float32)) for _ in range(3)]
+    scans = [Scan(values=np.random.default_rng(5).random((1, 64, 64), dtype=np.float32)) for _ in range(3)]
     cuda = load_encoder(device="cuda")
     assert cuda.identity == encoder.identity
     here, there = load_encoder(device="cpu").embed_many(scans), cuda.embed_many(scans)

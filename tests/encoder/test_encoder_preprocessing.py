@@ -16,7 +16,7 @@ PLAIN = Recipe(size=64, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0), crop=False)
 
 
 def scan(pixels, modality="unknown"):
-    return Scan(pixels=np.ascontiguousarray(pixels, dtype=np.float32), modality=modality)
+    return Scan(values=np.ascontiguousarray(pixels, dtype=np.float32), modality=modality)
 
 
 def smooth(height, width, channels=1, seed=0):

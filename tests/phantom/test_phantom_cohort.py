@@ -106,7 +106,7 @@ def _scan(modality: str, subject: int, visit: int):
 
     pixels = np.ascontiguousarray(phantom_scan(modality, subject, visit, 0, 192)[None].astype(np.float32) / 255)
     return Scan(
-        pixels=pixels,
+        values=pixels,
         modality=modality,
         modality_source="caller",
         modality_confidence=1.0,

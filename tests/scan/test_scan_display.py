@@ -1,16 +1,18 @@
 """Stored values to display values: windows, percentiles, Hounsfield units, NaN."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dicom_files import picture
+from PIL import Image
 
 from reid_engine.errors import ScanError
 from reid_engine.readers.display import HU_WINDOW, is_hounsfield, to_display
 from reid_engine.readers.raw import Raw
 from reid_engine.readers.voi import apply_window
-from reid_engine.scan import Scan, digest_pixels
+from reid_engine.scan import Scan, digest_pixels, read_scan
 
 HERE = Path("scan.nrrd")
 
@@ -137,3 +139,24 @@ def test_a_scan_made_by_hand():
     assert scan.is_volume
     assert scan.is_colour
     assert scan.modality == "unknown"
+
+
+def test_eight_bits_and_display_values_are_the_same_picture():
+    eight = np.arange(4 * 32 * 64, dtype=np.uint16).reshape(4, 32, 64).astype(np.uint8)
+    stored, shown = Scan(eight), Scan((eight / np.float32(255)).astype(np.float32))
+    assert stored.pixels.dtype == shown.pixels.dtype == np.float32
+    np.testing.assert_array_equal(stored.pixels, shown.pixels)
+    assert stored.shape == shown.shape == (4, 32, 64)
+    for index in range(4):
+        np.testing.assert_array_equal(stored.eight_bit(index), eight[index])
+        np.testing.assert_array_equal(shown.eight_bit(index), eight[index])
+
+
+def test_a_copy_with_other_values_forgets_the_old_ones(tmp_path):
+    path = tmp_path / "x.png"
+    Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64).astype(np.uint8)).save(path)
+    scan = read_scan(path)
+    dark = replace(scan, values=np.zeros_like(scan.values))
+    assert scan.eight_bit(0).any()
+    assert not dark.eight_bit(0).any()
+    assert not dark.pixels.any()
