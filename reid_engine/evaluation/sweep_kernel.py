@@ -71,18 +71,16 @@ def search_rows(
                 lowest = row[own + k]
         found = 0
         best, best_score = -1, np.float32(-np.inf)
-        for j in range(own):
+        notable = best_score  # below it a stranger is neither a candidate nor the best: one comparison for nearly all
+        for j in range(images):
+            if row[j] < notable or own <= j < after:
+                continue
             if row[j] >= lowest:
                 candidates[found] = j
                 found += 1
             if row[j] > best_score:
                 best, best_score = j, row[j]
-        for j in range(after, images):
-            if row[j] >= lowest:
-                candidates[found] = j
-                found += 1
-            if row[j] > best_score:
-                best, best_score = j, row[j]
+                notable = min(lowest, best_score)
         nearest[b, 1] = best
         nearest[b, 0] = -1
         mates = np.empty(after - own, dtype=np.float32)
@@ -234,6 +232,13 @@ def score_rows(
     kept = top_scores.shape[1]
     highest = pair_place.shape[1] - drawn.shape[1]
     scores = np.empty(subjects, dtype=np.float32)
+    most = 1
+    for s in range(subjects):
+        most = max(most, starts[s + 1] - starts[s])
+    places = np.empty(most + 1, dtype=np.int64)
+    rests = np.empty(subjects, dtype=np.int64)
+    for s in range(subjects):
+        rests[s] = s % (starts[s + 1] - starts[s])
     for b in range(first, last):
         query = queries[b]
         row = similarities[b]
@@ -246,31 +251,38 @@ def score_rows(
             if (pair_bits[pair_starts[query] + k] >> bit) & 1 and row[starts[own] + k] > mated:
                 mated = row[starts[own] + k]
         own_scores[b] = mated
+        for count in range(1, most + 1):  # (query + s) % count, without a division for every subject
+            places[count] = query % count
         rival = np.float32(-np.inf)
         filled = 0
         finite = 0
+        vote = weights[query]
+        counted = histogram[folds[own]]
+        passed = np.float32(-np.inf)  # what a score must be above to be among the highest
+        after = starts[0]
         for s in range(subjects):
-            scores[s] = -np.inf
+            start, after = after, starts[s + 1]
             if s == own:
+                scores[s] = -np.inf
                 continue
-            count = starts[s + 1] - starts[s]
-            left_out = np.int64(-1)
-            if count > 1:  # 32 bits divide faster
-                left_out = starts[s] + np.int64(np.uint32(query + s) % np.uint32(count))
+            count = after - start
             best = np.float32(-np.inf)
-            for j in range(starts[s], starts[s + 1]):
-                if row[j] > rival:
-                    rival = row[j]
-                if j != left_out and row[j] > best:
-                    best = row[j]
+            if count == 1:
+                best = row[start]
+            else:
+                place = places[count] + rests[s]
+                left_out = start + (place - count if place >= count else place)
+                for j in range(start, after):
+                    best = max(best, row[j] if j != left_out else np.float32(-np.inf))
+                rival = max(rival, row[left_out])
             scores[s] = best
             if best == -np.inf:
                 continue
             finite += 1
             place = np.int64((best + np.float32(1.0)) * np.float32(bins / 2))
             place = min(max(place, np.int64(0)), np.int64(bins - 1))
-            histogram[folds[own], folds[s], place] += weights[query]
-            if filled < kept or best > top_scores[b, kept - 1]:
+            counted[folds[s], place] += vote
+            if best > passed:
                 at = filled if filled < kept else kept - 1
                 while at > 0 and top_scores[b, at - 1] < best:
                     top_scores[b, at] = top_scores[b, at - 1]
@@ -279,6 +291,10 @@ def score_rows(
                 top_scores[b, at] = best
                 top_subjects[b, at] = s
                 filled = min(filled + 1, kept)
+                if filled == kept:
+                    passed = top_scores[b, kept - 1]
+        if filled > 0:
+            rival = max(rival, top_scores[b, 0])
         for k in range(filled, kept):
             top_scores[b, k] = -np.inf
             top_subjects[b, k] = -1

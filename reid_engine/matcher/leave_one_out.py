@@ -6,6 +6,7 @@ and nothing else: were its subject's other images left out too, they would stand
 new, and be found for that. The fit without one image follows from the fit with all of them in closed form.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -72,20 +73,22 @@ class LeaveOneOut:
     def blocks(self, wanted: Ints) -> Iterator[Block]:
         """Give blocks of the rows that are wanted (M,) alone, in that order."""
         step = max(FEWEST_ROWS, BLOCK_BYTES // (4 * len(self)))
+        memory = _Memory()
         with ThreadPoolExecutor(threads(), thread_name_prefix="leave-one-out") as pool:
             for start in range(0, len(wanted), step):
                 rows = wanted[start : start + step]
-                similarities = self._similarities(rows, pool)
+                similarities = memory.take(len(rows), len(self))
+                self._fill(similarities, rows, pool)
                 similarities[np.arange(len(rows)), rows] = -np.inf
                 if self._exclude is not None:
                     similarities[self._exclude(rows)] = -np.inf
                 yield Block(rows, similarities)
 
-    def _similarities(self, rows: Ints, pool: ThreadPoolExecutor) -> Floats:
-        products = self._rows[rows] @ self._rows.T
+    def _fill(self, products: Floats, rows: Ints, pool: ThreadPoolExecutor) -> None:
+        np.matmul(self._rows[rows], self._rows.T, out=products)
         others = len(self) - 1
         if others < 1:
-            return products
+            return
         own = self._squares[rows]
         left = np.maximum(1 - (1 + 1 / others) * own, 1e-6) if self._updated else np.ones_like(own)
         shift = own / others
@@ -97,7 +100,26 @@ class LeaveOneOut:
             loop(first, last, products, squares, np.float32(2 / others), terms)
 
         share_rows(work, len(rows), pool)
-        return products
+
+
+class _Memory:
+    """Arrays for blocks; one that nobody holds any more is used again, because new memory is slow to fill."""
+
+    def __init__(self) -> None:
+        self._held: list[Floats] = []
+
+    def take(self, rows: int, columns: int) -> Floats:
+        """Give an array (rows, columns) that nobody else holds, whatever is in it."""
+        for place in range(len(self._held)):
+            if sys.getrefcount(self._held[place]) == _UNHELD and len(self._held[place]) >= rows:
+                return self._held[place][:rows]
+        made = np.empty((rows, columns), dtype=np.float32)
+        self._held = [*self._held[-1:], made]  # the one before is in the hands of whoever asks
+        return made[:]
+
+
+_UNHELD = 2
+"""References to an array in a list alone: the list's and the question's own."""
 
 
 def scale_rows(first: int, last: int, products: Floats, squares: Floats, twice: np.float32, terms: Floats) -> None:

@@ -149,7 +149,8 @@ def run_trials(population: Population, blocks: Blocks, comparisons: Comparisons,
 def _trial(
     ratios: Floats, scores: NDArray[np.float32], own: NDArray[np.bool_], code: int
 ) -> tuple[float, float, bool, float, float, int]:
-    top = int(np.lexsort((scores, ratios))[-1])
+    best = np.flatnonzero(ratios == ratios.max())
+    top = int(best[::-1][np.argmax(scores[best[::-1]])])  # the last of those that tie in both
     others = ratios[~own]
     return float(ratios[top]), float(ratios.mean()), bool(own[top]), float(others.max()), float(others.mean()), code
 

@@ -91,3 +91,23 @@ def spread_ratio(similarities, held):
     """Give the spread of a group's similarities among themselves over that of those to all others."""
     among = similarities[held][:, held][~np.eye(held.sum(), dtype=bool)]
     return among.std() / similarities[held][:, ~held].std()
+
+
+def test_a_block_that_is_held_is_not_written_again(monkeypatch):
+    monkeypatch.setattr(leave_one_out, "BLOCK_BYTES", 0)
+    vectors = draw(200)
+    passing = []
+    for block in LeaveOneOut("whitened", vectors):
+        passing.append(block.similarities.copy())
+    held = list(LeaveOneOut("whitened", vectors))
+    rows = [block.similarities[3:5] for block in LeaveOneOut("whitened", vectors)]  # a view holds its block
+    assert len(held) == len(passing) == 13
+    for copy, block, view in zip(passing, held, rows, strict=True):
+        np.testing.assert_array_equal(block.similarities, copy)
+        np.testing.assert_array_equal(view, copy[3:5])
+
+
+def test_memory_of_a_block_that_nobody_holds_is_used_again(monkeypatch):
+    monkeypatch.setattr(leave_one_out, "BLOCK_BYTES", 0)
+    places = [block.similarities.ctypes.data for block in LeaveOneOut("cosine", draw(200))]
+    assert len(set(places)) == 2
