@@ -127,7 +127,8 @@ def _map(gallery: Path, file: StoredFile, rows: int, dtypes: tuple[np.dtype[Any]
 def _read_records(gallery: Path, file: StoredFile, rows: int) -> pa.Table:
     data = check_length(gallery, file).read_bytes()
     try:
-        table = pq.read_table(pa.BufferReader(data))
+        # Without Arrow's threads: one that still holds a Python buffer when the process ends aborts it (SIGABRT).
+        table = pq.read_table(pa.BufferReader(data), use_threads=False, pre_buffer=False)
     except pa.ArrowException as error:
         raise damaged(gallery, file) from error
     types = {field.name: field.type for field in table.schema}
