@@ -25,7 +25,7 @@ from reid_engine.scan import UNKNOWN
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 1
+VERSION = 2
 """Goes up when what is stored, or how it is fitted, changes; models of another version are fitted again."""
 
 FEWEST_IMAGES = 3

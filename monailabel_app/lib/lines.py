@@ -5,9 +5,13 @@ import time
 from lib.failures import explain
 from lib.options import Options
 from lib.quiet import LOG, where
-from reid_engine.errors import ReidError
+from reid_engine.errors import CohortError, ReidError
+from reid_engine.progress import Progress
 
 SECONDS_BETWEEN_LINES = 1.0
+
+HARMLESS = ("looking for changes", "fitting ")
+"""How the library's words begin that are known to name no file."""
 
 
 class Lines:
@@ -34,10 +38,27 @@ class Lines:
             self._last = now
             self.say(f"{what}: {done} of {total}")
 
+    def doing(self, work: str) -> Progress:
+        """Give a progress that repeats only harmless words of the library, and else says what is done here."""
+
+        def progress(done: int, total: int, what: str) -> None:
+            self.progress(done, total, what if what.startswith(HARMLESS) else work)
+
+        self._last = 0.0  # new work is told at once
+        return progress
+
     def failed(self, error: Exception, options: Options) -> None:
         """Write why the task failed; of what was not foreseen, the kind and place."""
-        reason = explain(error, folders(options)).sentence if isinstance(error, ReidError) else where(error)
-        self.say(f"failed: {reason}")
+        if not isinstance(error, ReidError):
+            self.say(f"failed: {where(error)}")
+            return
+        problems = f" ({count(len(error.problems), 'problem')})" if isinstance(error, CohortError) else ""
+        self.say(f"failed: {explain(error, folders(options)).sentence}{problems}")
+
+
+def count(number: int, noun: str) -> str:
+    """Give a number with its noun."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def folders(options: Options) -> dict[str, str]:

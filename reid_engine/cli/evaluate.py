@@ -81,8 +81,9 @@ def evaluate(
 ) -> int:
     """Measure how often images of COHORT find their own subject among the others.
 
-    The folder --out gets report.html for people, report.json with every number, and queries.csv with what each
-    image found (which names images and subjects: not for sharing). Sets that the column --separate tells apart are
+    The folder --out gets report.html for people, report.json with every number, queries.csv with what each image
+    found, and embeddings/ for the next time. The last two single out people: share the first two alone, made with
+    --no-images. Sets that the column --separate tells apart are
     never compared with each other, because their origin would be a shortcut.
 
     With limits, the upper end of the 95 % interval of the strongest attacker decides; one that is passed over

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from reid_engine.encoder.stream import Refused
 from reid_engine.errors import GalleryError
 from reid_engine.matcher.gallery import Gallery
+from reid_engine.matcher.ledger import LEDGER_NAME
 from reid_engine.matcher.snapshot import Snapshot
 from reid_engine.progress import Progress, silent
 
@@ -121,7 +122,7 @@ def embed_cohort(
 
 def open_store(path: Path, embedder: "Embedder") -> Gallery:
     """Open the gallery of a store, or make it."""
-    if (path / "manifest.json").exists():
+    if (path / LEDGER_NAME).exists():
         return Gallery.open(path, encoder=embedder.identity)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

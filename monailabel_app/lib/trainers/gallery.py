@@ -1,16 +1,13 @@
 """The train task: enrol the datastore's images and fit what is learnt from them."""
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from monailabel.interfaces.tasks.train import TrainTask
 
 from lib.desk import Desk
-from lib.failures import explain
-from lib.quiet import LOG, where
+from lib.lines import Lines, count
 from lib.shelf import has_gallery
 from lib.studies import StudiesFolder
-from reid_engine.errors import CohortError, ReidError
 
 if TYPE_CHECKING:
     from reid_engine.cohort import Cohort
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
     from reid_engine.matcher.gallery import Gallery
 
 NAME = "gallery"
-_SECONDS_BETWEEN_LINES = 1.0
+_ADVICE = "list each file with its subject_id in manifest.csv"
 
 
 class EnrolStudies(TrainTask):
@@ -30,13 +27,14 @@ class EnrolStudies(TrainTask):
 
     def __call__(self, request: dict[str, Any], datastore: StudiesFolder) -> dict[str, Any]:
         """Run to the end and give counts; say how far it is in lines that name nobody."""
+        lines = Lines(NAME)
         try:
-            return self._run(datastore)
+            return self._run(lines, datastore)
         except Exception as error:
-            _say(f"failed: {self._reason(error)}")
+            lines.failed(error, self.desk.options)
             raise
 
-    def _run(self, datastore: StudiesFolder) -> dict[str, Any]:
+    def _run(self, lines: Lines, datastore: StudiesFolder) -> dict[str, Any]:
         from reid_engine.cohort import read_cohort
         from reid_engine.fitting import fit_gallery
         from reid_engine.matcher.enrolment import enrol
@@ -46,8 +44,8 @@ class EnrolStudies(TrainTask):
         unnamed = _unnamed(cohort, datastore)
         encoder = self.desk.encoder()
         gallery = self._gallery(encoder)
-        enrolment = enrol(cohort, gallery, encoder, progress=_Lines("enrolling"))
-        fit_gallery(gallery, progress=_Lines("fitting"))
+        enrolment = enrol(cohort, gallery, encoder, progress=lines.doing("enrolling"))
+        fit_gallery(gallery, progress=lines.doing("fitting"))
         counts = {
             "added": enrolment.added,
             "skipped": enrolment.skipped,
@@ -55,18 +53,10 @@ class EnrolStudies(TrainTask):
             "unreadable": len(enrolment.refused),
             "without_subject": unnamed,
         }
-        _say("done: " + ", ".join(f"{number} {word.replace('_', ' ')}" for word, number in counts.items()))
+        lines.say("done: " + ", ".join(f"{number} {word.replace('_', ' ')}" for word, number in counts.items()))
         if unnamed:
-            _say(f"{_count(unnamed, 'image')} left out because the subject is not known; {_ADVICE}")
+            lines.say(f"{count(unnamed, 'image')} left out because the subject is not known; {_ADVICE}")
         return counts
-
-    def _reason(self, error: Exception) -> str:
-        options = self.desk.options
-        names = {str(options.gallery): "the gallery", str(options.studies): "the studies folder"}
-        if not isinstance(error, ReidError):
-            return where(error)
-        problems = f" ({_count(len(error.problems), 'problem')})" if isinstance(error, CohortError) else ""
-        return explain(error, names).sentence + problems
 
     def _gallery(self, encoder: "Encoder") -> "Gallery":
         from reid_engine.matcher.gallery import Gallery
@@ -77,33 +67,7 @@ class EnrolStudies(TrainTask):
         return Gallery.create(path, encoder.identity)
 
 
-_ADVICE = "list each file with its subject_id in manifest.csv"
-_HARMLESS = ("looking for changes", "fitting ")
-
-
-class _Lines:
-    """Progress as a line now and then; only what is known to name no file is repeated of the library's words."""
-
-    def __init__(self, doing: str) -> None:
-        self.doing = doing
-        self._last = 0.0
-
-    def __call__(self, done: int, total: int, what: str) -> None:
-        now = time.monotonic()
-        if done >= total or now - self._last > _SECONDS_BETWEEN_LINES:
-            self._last = now
-            _say(f"{what if what.startswith(_HARMLESS) else self.doing}: {done} of {total}")
-
-
 def _unnamed(cohort: "Cohort", datastore: StudiesFolder) -> int:
     named = {sample.path.resolve() for sample in cohort.samples}
     paths = (datastore.root / image for image in datastore.list_images())
     return sum(path.resolve() not in named and path.parent.resolve() not in named for path in paths)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _say(text: str) -> None:
-    LOG.info("gallery: %s", text)
