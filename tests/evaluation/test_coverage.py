@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from cohorts import arranged, eligible_of
 
-from reid_engine.evaluation import verification
 from reid_engine.evaluation.identification import measure_rates, outcomes_of
 from reid_engine.evaluation.strata import MAIN
 from reid_engine.evaluation.sweep import sweep
@@ -49,8 +48,7 @@ def test_rates_of_identification(name):
 
 
 @pytest.mark.parametrize("name", WORLDS)
-def test_errors_of_verification(monkeypatch, name):
-    monkeypatch.setattr(verification, "DRAWS", 100)
+def test_errors_of_verification(name):
     subjects, world = WORLDS[name]
     found = {}
     for seed in range(RUNS // 2):
@@ -58,4 +56,4 @@ def test_errors_of_verification(monkeypatch, name):
         for key, estimate in verify(counts.comparisons, population).estimates.items():
             found.setdefault(key, []).append(estimate)
     for key in ("auc", "eer", "min_cllr"):
-        assert 0.92 <= covered(found[key]) <= 0.975, (key, covered(found[key]))
+        assert 0.93 <= covered(found[key]) <= 0.97, (key, covered(found[key]))
