@@ -9,10 +9,11 @@
     ├── GalleryError          a gallery that is missing, damaged, full or made with another encoder
     ├── GateError             a limit that makes no sense
     ├── ProbeError            a probe that cannot be fitted
+    │   └── SmallClassesError classes of an attribute that too few subjects share
     └── ServeError            a server that cannot be started
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class ReidError(Exception):
@@ -55,6 +56,22 @@ class GateError(ReidError):
 
 class ProbeError(ReidError):
     """A probe cannot be fitted on what is there."""
+
+
+class SmallClassesError(ProbeError):
+    """Fewer than two classes of an attribute have enough subjects.
+
+    Parameters
+    ----------
+    text
+        The sentence.
+    counts
+        Subjects a class. A class that few share may point to one person, so the sentence has no names of classes.
+    """
+
+    def __init__(self, text: str, counts: Mapping[str, int]) -> None:
+        self.counts = dict(counts)
+        super().__init__(text)
 
 
 class ServeError(ReidError):

@@ -1,6 +1,6 @@
 """Fit and store what checks need: attackers, calibrations, domains and probes of every modality."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from reid_engine.matcher.gallery import Gallery
 from reid_engine.matcher.population import Population, arrange
 from reid_engine.matcher.snapshot import Snapshot
 from reid_engine.pixels import measure_pixels
-from reid_engine.probes.attributes import attributes_of
+from reid_engine.probes.attributes import Attribute, attributes_of
 from reid_engine.probes.fit import fit_bases, fit_probe
 from reid_engine.probes.probe import Probe
 from reid_engine.progress import Progress, silent
@@ -93,6 +93,11 @@ class Fitting:
         return document
 
 
+def known_modalities(gallery: Gallery) -> tuple[str, ...]:
+    """Modalities that models are fitted to: all but the unknown."""
+    return tuple(name for name in gallery.modalities if name != UNKNOWN)
+
+
 def model_names(modality: str) -> tuple[str, str]:
     """Names of a modality's models in a gallery: the attack and the probes."""
     return f"attack-{modality}", f"probes-{modality}"
@@ -142,11 +147,11 @@ def fit_gallery(gallery: Gallery, *, progress: Progress = silent) -> Fitting:
     GalleryError
         The gallery cannot be written, or changed meanwhile.
     """
-    modalities = [name for name in gallery.modalities if name != UNKNOWN]
+    modalities = known_modalities(gallery)
     stale = [name for name in modalities if not _is_current(gallery, name)]
     for number, modality in enumerate(stale):
         progress(2 * number, 2 * len(stale), f"fitting the attack on {modality}")
-        work = _Work(gallery.snapshot(), modality)
+        work = Work(gallery.snapshot(), modality)
         work.save_attack(gallery)
         progress(2 * number + 1, 2 * len(stale), f"fitting probes on {modality}")
         work.save_probes(gallery)
@@ -154,8 +159,16 @@ def fit_gallery(gallery: Gallery, *, progress: Progress = silent) -> Fitting:
     return Fitting(tuple(_described(gallery, name) for name in modalities), tuple(stale))
 
 
-class _Work:
-    """One modality's images, arranged once for everything that is fitted to them."""
+class Work:
+    """One modality's images, arranged once for everything that is fitted to them.
+
+    Parameters
+    ----------
+    snapshot
+        The gallery's rows.
+    modality
+        One that is enrolled.
+    """
 
     def __init__(self, snapshot: Snapshot, modality: str) -> None:
         self.modality = modality
@@ -185,25 +198,47 @@ class _Work:
         pixels = measure_pixels(self.thumbnails[self.population.rows], self.population, facts["sessions"])
         gallery.save_model(attack_name, arrays, {**facts, "pixels": pixels, "version": VERSION})
 
-    def save_probes(self, gallery: Gallery) -> None:
-        """Fit and store the probes, and why an attribute has none."""
-        _, probes_name = model_names(self.modality)
+    def save_probes(self, gallery: Gallery, attributes: Collection[str] | None = None) -> None:
+        """Fit and store the probes, and why an attribute has none.
+
+        Parameters
+        ----------
+        gallery
+            The one whose rows these are.
+        attributes
+            Those to fit anew, all where None; of the others what is stored stays, and what is missing is fitted.
+        """
+        kept = {} if attributes is None else _kept(gallery, self.modality, attributes)
         arrays: dict[str, NDArray[Any]] = {}
         fitted: list[dict[str, Any]] = []
         refused: dict[str, str] = {}
         table = self.table.iloc[self.population.rows]
-        ids = [self.population.subjects[code] for code in self.population.codes]
         for attribute in attributes_of(table) if self.bases else ():
-            try:
-                probe = fit_probe(
-                    self.vectors, attribute.values, ids, attribute.kind, attribute=attribute.name, bases=self.bases
-                )
-            except ProbeError as error:
-                refused[attribute.name] = str(error)
+            outcome = kept.get(attribute.name) or self._probe(attribute)
+            if isinstance(outcome, str):
+                refused[attribute.name] = outcome
                 continue
-            arrays |= {f"{len(fitted)}.{name}": array for name, array in probe.to_arrays().items()}
-            fitted.append(probe.facts())
-        gallery.save_model(probes_name, arrays, {"probes": fitted, "refused": refused, "version": VERSION})
+            arrays |= {f"{len(fitted)}.{name}": array for name, array in outcome.to_arrays().items()}
+            fitted.append(outcome.facts())
+        facts = {"probes": fitted, "refused": refused, "version": VERSION}
+        gallery.save_model(model_names(self.modality)[1], arrays, facts)
+
+    def _probe(self, attribute: Attribute) -> Probe | str:
+        """Fit a probe, or say why there is none."""
+        ids = [self.population.subjects[code] for code in self.population.codes]
+        try:
+            return fit_probe(
+                self.vectors, attribute.values, ids, attribute.kind, attribute=attribute.name, bases=self.bases
+            )
+        except ProbeError as error:
+            return str(error)
+
+
+def _kept(gallery: Gallery, modality: str, anew: Collection[str]) -> dict[str, Probe | str]:
+    """Give what is stored of the attributes that are not fitted anew: a probe, or why there is none."""
+    stored: dict[str, Probe | str] = {probe.attribute: probe for probe in load_probes(gallery, modality) or ()}
+    stored |= load_unprobed(gallery, modality)
+    return {name: outcome for name, outcome in stored.items() if name not in anew}
 
 
 def _load(gallery: Gallery, name: str) -> Loaded | None:

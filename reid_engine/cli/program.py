@@ -17,6 +17,7 @@ from reid_engine.cli.enrol import enrol
 from reid_engine.cli.evaluate import evaluate
 from reid_engine.cli.failures import finish
 from reid_engine.cli.options import debug_option
+from reid_engine.cli.probes import probes
 from reid_engine.cli.remove import remove
 from reid_engine.cli.serve import serve
 from reid_engine.cli.streams import prepare
@@ -71,7 +72,7 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (enrol, check, evaluate, encoders, remove, serve, demo):
+for _command in (enrol, check, evaluate, probes, encoders, remove, serve, demo):
     program.add_command(_command)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_engine.basis import Basis, fit_basis
-from reid_engine.errors import ProbeError
+from reid_engine.errors import ProbeError, SmallClassesError
 from reid_engine.folds import FOLDS, subject_folds, subject_weights
 from reid_engine.probes.attributes import MOST_CLASSES, Kind
 from reid_engine.probes.chance import chance_of
@@ -107,7 +107,7 @@ def cross_fit_probe(
     """
     folds = subject_folds(subject_ids)
     bases = fit_bases(vectors, folds) if bases is None else bases
-    kept, classes = _usable(values, subject_ids, kind, attribute)
+    kept, classes = usable_images(values, subject_ids, kind, attribute)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(subject_ids))}
     codes = np.array([numbers[subject_ids[row]] for row in kept], dtype=np.int64)
     codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
@@ -120,9 +120,25 @@ def cross_fit_probe(
     return _class_probe(data, labels.astype(np.int64), classes, attribute)
 
 
-def _usable(
-    values: NDArray[Any], subject_ids: Sequence[str], kind: Kind, attribute: str
+def usable_images(
+    values: NDArray[Any], subject_ids: Sequence[str], kind: Kind, attribute: str = "attribute"
 ) -> tuple[Ints, tuple[str, ...]]:
+    """Give the images that a probe is fitted on, ``(n,)``, and its classes in order (none for a number).
+
+    A class with fewer than `FEWEST_SUBJECTS_PER_CLASS` subjects is left out while two others have enough.
+
+    Parameters
+    ----------
+    values, subject_ids, kind, attribute
+        As `cross_fit_probe` takes them.
+
+    Raises
+    ------
+    SmallClassesError
+        Fewer than two classes have enough subjects.
+    ProbeError
+        Too few subjects have a value, all have the same, or there are too many classes.
+    """
     subjects = np.asarray(subject_ids, dtype=object)
     if kind == "number":
         rows = np.flatnonzero(np.isfinite(values.astype(np.float64)))
@@ -132,17 +148,33 @@ def _usable(
         if np.ptp(values[rows].astype(np.float64)) == 0:
             raise ProbeError(f"{attribute}: all subjects have the same value")
         return rows, ()
-    known = np.flatnonzero(np.array([value is not None for value in values]))
-    owners: dict[str, set[str]] = {}
-    for row in known:
-        owners.setdefault(str(values[row]), set()).add(subjects[row])
-    classes = tuple(sorted(name for name, who in owners.items() if len(who) >= FEWEST_SUBJECTS_PER_CLASS))
+    counts = class_counts(values, subject_ids)
+    classes = tuple(sorted(name for name, count in counts.items() if count >= FEWEST_SUBJECTS_PER_CLASS))
     if not 2 <= len(classes) <= MOST_CLASSES:
-        raise ProbeError(
-            f"{attribute}: {len(classes)} of {len(owners)} classes have {FEWEST_SUBJECTS_PER_CLASS} subjects or more, "
+        text = (
+            f"{attribute}: {len(classes)} of {len(counts)} classes have {FEWEST_SUBJECTS_PER_CLASS} subjects or more, "
             f"and a probe needs 2 to {MOST_CLASSES} such classes"
         )
-    return np.array([row for row in known if str(values[row]) in classes], dtype=np.int64), classes
+        raise SmallClassesError(text, counts) if len(classes) < 2 else ProbeError(text)
+    held = [value is not None and str(value) in classes for value in values]
+    return np.flatnonzero(held).astype(np.int64), classes
+
+
+def class_counts(values: NDArray[Any], subject_ids: Sequence[str]) -> dict[str, int]:
+    """Count the subjects of each class, the largest first; one whose images differ counts for each of their classes.
+
+    Parameters
+    ----------
+    values
+        ``(N,)`` text with None where unknown.
+    subject_ids
+        N ids.
+    """
+    owners: dict[str, set[str]] = {}
+    for value, subject in zip(values, subject_ids, strict=True):
+        if value is not None:
+            owners.setdefault(str(value), set()).add(subject)
+    return {name: len(owners[name]) for name in sorted(owners, key=lambda name: (-len(owners[name]), name))}
 
 
 def _on_raw_features(data: Data, models: Models) -> tuple[NDArray[np.float32], Floats]:

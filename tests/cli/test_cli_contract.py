@@ -9,7 +9,7 @@ import pytest
 
 from reid_engine import __version__
 
-COMMANDS = ("enrol", "check", "evaluate", "encoders", "remove", "serve", "demo")
+COMMANDS = ("enrol", "check", "evaluate", "probes", "encoders", "remove", "serve", "demo")
 HEAVY = (
     "torch",
     "timm",
@@ -69,6 +69,7 @@ def test_version(invoke):
         ["enrol", "{tmp}/nowhere", "--gallery", "{tmp}/g"],
         ["enrol", "{tmp}", "--gallery", "{tmp}"],
         ["remove", "P1", "--gallery", "{tmp}"],
+        ["probes", "--gallery", "{tmp}"],
         ["evaluate", "{tmp}/nowhere", "--out", "{tmp}/out"],
         ["demo", "--cohort", "{tmp}/nowhere"],
         ["check"],
