@@ -10,12 +10,12 @@ from lib.desk import Desk
 from lib.exposures import Exposures
 from lib.infers.reidentification_risk import NAME, ReidentificationRiskTask
 from lib.options import read_options
-from lib.quiet import hush
+from lib.quiet import end_quietly, hush
 from lib.scoring import cohort_reidentification
 from lib.shelf import Shelf
 from lib.strategies import highest_risk
 from lib.studies import StudiesFolder
-from lib.trainers import gallery
+from lib.trainers import gallery, leakage_probes
 from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.tasks.infer_v2 import InferTask
@@ -58,8 +58,10 @@ class ReidentificationRisk(MONAILabelApp):
             description="Measures how easily a scan identifies its patient, before it is shared",
             version=__version__,
         )
-        served = sys.modules.get("monailabel.app")  # absent in the process of a train task
-        if served is not None:
+        served = sys.modules.get("monailabel.app")  # absent in the process of a task
+        if served is None:
+            end_quietly()
+        else:
             from lib.takeover import take_over
 
             take_over(served.app, self)
@@ -74,8 +76,11 @@ class ReidentificationRisk(MONAILabelApp):
         return {NAME: ReidentificationRiskTask(self.desk, self.shelf)}
 
     def init_trainers(self) -> dict[str, TrainTask]:
-        """Give the one train task."""
-        return {gallery.NAME: gallery.EnrolStudies(self.desk)}
+        """Give the train tasks."""
+        return {
+            gallery.NAME: gallery.EnrolStudies(self.desk),
+            leakage_probes.NAME: leakage_probes.FitProbes(self.options),
+        }
 
     def init_strategies(self) -> dict[str, Strategy]:
         """Give the one strategy, which proposes images for review; nothing is to be labelled."""

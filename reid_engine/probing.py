@@ -148,9 +148,9 @@ def fit_probes(
     return _outcome(gallery, parts, names)
 
 
-def read_probes(gallery: Gallery, *, discreet: bool = False) -> Probing:
-    """Tell of the probes that are stored in a gallery, without fitting any; `discreet` as in `fit_probes`."""
-    return _outcome(gallery, _parts(gallery, discreet=discreet), None)
+def read_probes(gallery: Gallery, attributes: Sequence[str] | None = None, *, discreet: bool = False) -> Probing:
+    """Tell of the probes that are stored in a gallery, without fitting any; parameters as of `fit_probes`."""
+    return _outcome(gallery, _parts(gallery, discreet=discreet), attributes)
 
 
 class _Part:

@@ -1,8 +1,8 @@
-"""What a client may ask of a check, and nothing else."""
+"""What a client may ask of a check or a train task, and nothing else."""
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NoReturn
 
@@ -14,6 +14,8 @@ LONGEST = 16 * 1024
 
 MOST_MATCHES = 100
 LARGEST_POPULATION = 10**10
+MOST_ATTRIBUTES = 100
+LONGEST_ATTRIBUTE = 200
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,7 @@ class CheckParams:
     @classmethod
     def parse(cls, text: str) -> "CheckParams":
         """Read the form field ``params``, a JSON object; raise :class:`Refusal` where it isn't taken."""
-        if len(text) > LONGEST:
-            raise Refusal(413, "params is too long")
-        try:
-            values = json.loads(text or "{}", parse_constant=_no_constant, object_pairs_hook=_no_twins)
-        except (ValueError, RecursionError):
-            raise Refusal(400, "params is not a JSON object with each key once") from None
-        if not isinstance(values, dict):
-            raise Refusal(400, "params must be a JSON object")
-        unknown = set(values) - set(_READERS)
-        if unknown:
-            raise Refusal(400, f"params has a key that is not taken; known are {', '.join(_READERS)}")
+        values = _parse(text, _READERS)
         return cls(**{key: _READERS[key](value) for key, value in values.items() if value is not None})
 
     @classmethod
@@ -53,6 +45,45 @@ class CheckParams:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class ProbeParams:
+    """Validated parameters of the train task that fits probes; None probes every attribute."""
+
+    attributes: tuple[str, ...] | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "ProbeParams":
+        """Read the request's body, a JSON object or nothing; raise :class:`Refusal` where it isn't taken."""
+        values = _parse("" if text.strip() == "null" else text, ("attributes",))
+        given = values.get("attributes")
+        return cls(None if given is None else _attributes(given))
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> "ProbeParams":
+        """Pick the parameters, validated before, out of a MONAI Label request."""
+        given = request.get("attributes")
+        return cls(None if given is None else tuple(given))
+
+    def as_request(self) -> dict[str, Any]:
+        """Give them as keys of a MONAI Label request."""
+        return {} if self.attributes is None else {"attributes": list(self.attributes)}
+
+
+def _parse(text: str, known: Collection[str]) -> dict[str, Any]:
+    """Read a JSON object of known keys; an empty text is an empty one."""
+    if len(text) > LONGEST:
+        raise Refusal(413, "params is too long")
+    try:
+        values = json.loads(text or "{}", parse_constant=_no_constant, object_pairs_hook=_no_twins)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "params is not a JSON object with each key once") from None
+    if not isinstance(values, dict):
+        raise Refusal(400, "params must be a JSON object")
+    if set(values) - set(known):
+        raise Refusal(400, f"params has a key that is not taken; known are {', '.join(known)}")
+    return values
+
+
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
@@ -62,6 +93,13 @@ def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) != len(pairs):
         raise ValueError("a key is given twice")
     return values
+
+
+def _attributes(value: Any) -> tuple[str, ...]:
+    names = value if isinstance(value, list) and 1 <= len(value) <= MOST_ATTRIBUTES else []
+    if not names or not all(isinstance(name, str) and 0 < len(name) <= LONGEST_ATTRIBUTE for name in names):
+        raise Refusal(422, f"attributes must be a list of 1 to {MOST_ATTRIBUTES} names of columns")
+    return tuple(dict.fromkeys(names))
 
 
 def _modality(value: Any) -> str | None:

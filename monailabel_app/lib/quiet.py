@@ -7,6 +7,7 @@ anybody else its kind is kept and its text, which may quote a header or a path, 
 
 import logging
 import re
+import sys
 import threading
 import traceback
 
@@ -60,6 +61,15 @@ def hush() -> None:
     LOG.setLevel(logging.INFO)
     logging.captureWarnings(True)
     threading.excepthook = _report_thread
+
+
+def end_quietly() -> None:
+    """Let this process, a task's own, end without a traceback.
+
+    MONAI Label keeps the last 20 lines that a task prints, and the line that says why it failed would not be among
+    them. Call it in no other process.
+    """
+    sys.excepthook = lambda kind, error, trace: None
 
 
 def said_by_task(line: str) -> str | None:

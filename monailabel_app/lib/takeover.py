@@ -80,7 +80,7 @@ def build(app: MONAILabelApp, options: Options, folder: Path) -> FastAPI:
     api.add_api_route("/infer/{model}", checks.answer, methods=["POST"], summary="Check a scan", openapi_extra=_BODY)
     api.add_api_route("/train/", training.status, methods=["GET"], summary="How far the train task is")
     api.add_api_route("/train/", training.stop, methods=["DELETE"], summary="Stop the train task")
-    api.add_api_route("/train/{model}", training.start, methods=["POST"], summary="Enrol the studies")
+    api.add_api_route("/train/{model}", training.start, methods=["POST"], summary="Enrol the studies, or fit probes")
     if settings.MONAI_LABEL_TASKS_SCORING:
         api.add_api_route("/scoring/", scoring.status, methods=["GET"], summary="How far the scoring is")
         api.add_api_route("/scoring/", scoring.stop, methods=["DELETE"], summary="Stop the scoring")

@@ -1,13 +1,15 @@
 """The endpoints of long tasks: start one, watch it, stop it, by MONAI Label's own mechanism; one at a time.
 
 MONAI Label's own endpoints would merge the client's parameters into the task's request, where ``bundle_path`` is a
-folder to import code from; these tasks take none. It also sees a task only from when its process has started, and
-counts train tasks and scorings apart, though both work on the one gallery.
+folder to import code from; these tasks take their own alone. It also sees a task only from when its process has
+started, and counts train tasks and scorings apart, though both work on the one gallery.
 """
 
 import threading
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from types import MappingProxyType
 from typing import Any
 
 from fastapi import Request
@@ -19,9 +21,10 @@ from lib.exposures import Exposures
 from lib.failures import Refusal, explain
 from lib.lines import folders
 from lib.options import Options
+from lib.params import ProbeParams
 from lib.quiet import said_by_task
 from lib.scoring import cohort_reidentification
-from lib.trainers import gallery
+from lib.trainers import gallery, leakage_probes
 from lib.upload import Body
 
 _SHOWN = ("id", "status", "start_ts", "end_ts")
@@ -90,8 +93,8 @@ class Tasks:
     key: str
     """MONAI Label's word for the task's name in a request."""
 
-    name: str
-    """The one task of the kind."""
+    names: Mapping[str, Callable[[str], dict[str, Any]]]
+    """The tasks of the kind, each with what reads the parameters of its request out of the body."""
 
     noun: str
 
@@ -100,11 +103,14 @@ class Tasks:
         self.options = options
 
     def status(self, all: bool = False, check_if_running: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
-        """Tell how far the last task is."""
+        """Tell how far the last task is, and what it found while that holds."""
         found, _ = AsyncTask.status(self.method, all, check_if_running)
         if found is None:
             raise Refusal(404, f"no {self.noun} {'is running' if check_if_running else 'was started'}")
-        return [self._shown(task) for task in found] if isinstance(found, list) else self._shown(found)
+        if isinstance(found, list):
+            return [self._shown(task) for task in found]
+        shown = self._shown(found)
+        return {**shown, **self._found(found["request"])} if shown["status"] == "DONE" else shown
 
     def stop(self) -> dict[str, Any]:
         """Stop the running task; what it committed stays."""
@@ -121,20 +127,23 @@ class Tasks:
     async def _start(self, request: Request, name: str, taken: set[str], run_sync: bool, enqueue: bool) -> Any:
         if set(request.query_params) - taken:
             raise Refusal(400, f"the address has a parameter that is not taken; {' and '.join(sorted(taken))} are")
-        if (await Body(request).short()).strip() not in (b"", b"{}", b"null"):
-            raise Refusal(400, f"the {self.noun} takes no parameters")
-        if name != self.name:
-            raise Refusal(404, f"there is no such {self.noun} here; the server has {self.name}")
-        return await run_in_threadpool(self._run, run_sync, enqueue)
+        text = await Body(request).text()
+        if name not in self.names:
+            raise Refusal(404, f"there is no such {self.noun} here; the server has {' and '.join(self.names)}")
+        asked = {**self.names[name](text), self.key: name}
+        return await run_in_threadpool(self._run, asked, run_sync, enqueue)
 
-    def _run(self, run_sync: bool, enqueue: bool) -> dict[str, Any]:
-        request = {self.key: self.name}
+    def _run(self, request: dict[str, Any], run_sync: bool, enqueue: bool) -> dict[str, Any]:
         if not run_sync:
             return self._shown(self.turn.run_apart(self.method, request, enqueue=enqueue))
         try:
             return self.turn.run_here(self.method, request)
         except Exception as error:
             raise explain(error, folders(self.options)) from None
+
+    def _found(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Give what a task that is done left for its client, as ``result``."""
+        return {}
 
     def _shown(self, task: dict[str, Any]) -> dict[str, Any]:
         """Give what names nobody: the task's own lines, not what libraries print."""
@@ -143,23 +152,40 @@ class Tasks:
         shown = {key: task[key] for key in _SHOWN if key in task}
         if not held and shown["status"] in ("SUBMITTED", "RUNNING"):
             shown["status"] = "ERROR"  # its process could not be started
-        return {**shown, self.key: self.name, "details": [line for line in lines if line is not None]}
+        return {**shown, self.key: task["request"][self.key], "details": [line for line in lines if line is not None]}
+
+
+def _nothing(text: str) -> dict[str, Any]:
+    if text.strip() not in ("", "{}", "null"):
+        raise Refusal(400, "the task takes no parameters")
+    return {}
+
+
+def _probe_params(text: str) -> dict[str, Any]:
+    return ProbeParams.parse(text).as_request()
 
 
 class Training(Tasks):
-    """The train task: the studies become the gallery."""
+    """The train tasks: the studies become the gallery; the gallery's probes are fitted again."""
 
-    method, key, name, noun = "train", "model", gallery.NAME, "train task"
+    method, key, noun = "train", "model", "train task"
+    names = MappingProxyType({gallery.NAME: _nothing, leakage_probes.NAME: _probe_params})
 
     async def start(self, request: Request, model: str, run_sync: bool = False, enqueue: bool = False) -> Any:
-        """Enrol the studies folder; the answer is the task, or its result with ``run_sync``."""
+        """Enrol the studies folder, or fit probes; the answer is the task, or its result with ``run_sync``."""
         return await self._start(request, model, {"run_sync", "enqueue"}, run_sync, enqueue)
+
+    def _found(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request[self.key] != leakage_probes.NAME:
+            return {}
+        return {"result": leakage_probes.summary(self.options, ProbeParams.of(request))}
 
 
 class Scoring(Tasks):
     """The scoring: how exposed the studies are."""
 
-    method, key, name, noun = "scoring", "method", cohort_reidentification.NAME, "scoring"
+    method, key, noun = "scoring", "method", "scoring"
+    names = MappingProxyType({cohort_reidentification.NAME: _nothing})
 
     def __init__(self, turn: Turn, options: Options, exposures: Exposures) -> None:
         super().__init__(turn, options)
@@ -169,9 +195,5 @@ class Scoring(Tasks):
         """Score the studies that are enrolled; the answer is the task, or its result with ``run_sync``."""
         return await self._start(request, method, {"run_sync"}, run_sync, enqueue=False)
 
-    def status(self, all: bool = False, check_if_running: bool = False) -> dict[str, Any] | list[dict[str, Any]]:
-        """Tell how far the last scoring is, and what it found while that holds."""
-        shown = super().status(all, check_if_running)
-        if isinstance(shown, dict) and shown["status"] == "DONE":
-            return {**shown, "result": self.exposures.summary()}
-        return shown
+    def _found(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"result": self.exposures.summary()}

@@ -219,6 +219,10 @@ class Body:
                 raise Refusal(413, "the body is too long; send the scan as the part 'file' of a multipart body")
         return bytes(body)
 
+    async def text(self) -> str:
+        """Give all of a body that holds no scan, as text."""
+        return _text(await self.short())
+
     async def drain(self) -> None:
         """Read on for a moment: a client that is still sending would not hear the answer."""
         with contextlib.suppress(TimeoutError, ClientDisconnect, Refusal):

@@ -19,7 +19,8 @@ COLUMNS = {
     "subjects a class": "left",
     "quality": "left",
     "95 % interval": "left",
-    "p by chance": "right",
+    "chance": "right",
+    "p": "right",
 }
 
 
@@ -46,6 +47,7 @@ def _table(found: Json) -> Table:
             ", ".join(f"{one_line(one['name'])} {count(one['subjects'])}" for one in row["classes"]) or NOTHING,
             f"{'AUC' if row['metric'] == 'auc' else 'error'} {number(row['value'], digits)}",
             interval(row["ci95"], digits),
+            number(row["chance"], digits),
             number(row["p_value"], 3),
         )
     return table

@@ -33,7 +33,7 @@ def test_every_attribute_is_told_in_a_table(invoke, gallery):
     assert any("number" in line and "error" in line for line in lines)
     assert any("site" in line and "2 classes" in line and "south" in line for line in lines)
     assert "CXR ward: not probed, a probe needs two classes with 20 subjects or more; there are a 15" in done.stdout
-    assert "CXR site: left out: 2 classes with fewer than 20 subjects (west 18, [red]quay 3)" in done.stdout, done.stdout
+    assert "CXR site: left out: 2 classes with fewer than 20 subjects (west 18, [red]quay 3)" in done.stdout
 
 
 def test_machines_get_counts_and_qualities_and_no_ids(invoke, gallery):
