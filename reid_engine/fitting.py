@@ -198,7 +198,9 @@ class Work:
         pixels = measure_pixels(self.thumbnails[self.population.rows], self.population, facts["sessions"])
         gallery.save_model(attack_name, arrays, {**facts, "pixels": pixels, "version": VERSION})
 
-    def save_probes(self, gallery: Gallery, attributes: Collection[str] | None = None) -> None:
+    def save_probes(
+        self, gallery: Gallery, attributes: Collection[str] | None = None, *, progress: Progress = silent
+    ) -> None:
         """Fit and store the probes, and why an attribute has none.
 
         Parameters
@@ -207,13 +209,17 @@ class Work:
             The one whose rows these are.
         attributes
             Those to fit anew, all where None; of the others what is stored stays, and what is missing is fitted.
+        progress
+            Called before each attribute of the table.
         """
         kept = {} if attributes is None else _kept(gallery, self.modality, attributes)
         arrays: dict[str, NDArray[Any]] = {}
         fitted: list[dict[str, Any]] = []
         refused: dict[str, str] = {}
         table = self.table.iloc[self.population.rows]
-        for attribute in attributes_of(table) if self.bases else ():
+        found = attributes_of(table) if self.bases else ()
+        for number, attribute in enumerate(found):
+            progress(number, len(found), f"fitting probes on {self.modality}")
             outcome = kept.get(attribute.name) or self._probe(attribute)
             if isinstance(outcome, str):
                 refused[attribute.name] = outcome

@@ -126,7 +126,7 @@ def fit_probes(
         Whether to withhold what may point to one person or comes from the caller: names of classes with fewer than 20
         subjects, and of attributes that the table lacks.
     progress
-        Called before each modality.
+        Called before each attribute of each modality.
 
     Raises
     ------
@@ -141,10 +141,14 @@ def fit_probes(
         _refuse_unknown(names, probed_attributes(gallery), discreet=discreet)
         for name in names:
             _refuse_small(name, parts)
-    for number, part in enumerate(parts):
-        progress(number, len(parts), f"fitting probes on {part.modality}")
-        Work(gallery.snapshot(), part.modality).save_probes(gallery, names)
-    progress(len(parts), len(parts), "fitting probes")
+    total = sum(len(part.attributes) for part in parts)
+    before = 0
+    for part in parts:
+        progress(before, total, f"fitting probes on {part.modality}")
+        work = Work(gallery.snapshot(), part.modality)
+        work.save_probes(gallery, names, progress=_after(before, total, progress))
+        before += len(part.attributes)
+    progress(total, total, "fitting probes")
     return _outcome(gallery, parts, names)
 
 
@@ -217,6 +221,11 @@ class _Part:
         items = [f"{self._shown(name, count) or 'one of'} {count}" for name, count in counts.items()]
         more = len(items) - SHOWN_CLASSES
         return ", ".join(items[:SHOWN_CLASSES]) + (f", and {more} more" if more > 0 else "")
+
+
+def _after(before: int, total: int, progress: Progress) -> Progress:
+    """Give a progress whose steps are the later ones of a longer work."""
+    return lambda done, _, what: progress(before + done, total, what)
 
 
 def _parts(gallery: Gallery, *, discreet: bool) -> list[_Part]:

@@ -47,6 +47,21 @@ _BODY = {
 }
 
 
+_TRAIN_BODY = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"attributes": {"type": "array", "items": {"type": "string"}, "example": ["sex"]}},
+                }
+            }
+        }
+    }
+}
+"""Of `leakage_probes` alone; `gallery` takes none."""
+
+
 def take_over(server: FastAPI, app: MONAILabelApp) -> None:
     """Let `server` answer with the app's endpoints alone; called while it starts up, on its event loop."""
     hush()
@@ -80,7 +95,8 @@ def build(app: MONAILabelApp, options: Options, folder: Path) -> FastAPI:
     api.add_api_route("/infer/{model}", checks.answer, methods=["POST"], summary="Check a scan", openapi_extra=_BODY)
     api.add_api_route("/train/", training.status, methods=["GET"], summary="How far the train task is")
     api.add_api_route("/train/", training.stop, methods=["DELETE"], summary="Stop the train task")
-    api.add_api_route("/train/{model}", training.start, methods=["POST"], summary="Enrol the studies, or fit probes")
+    summary = "Enrol the studies, or fit probes"
+    api.add_api_route("/train/{model}", training.start, methods=["POST"], summary=summary, openapi_extra=_TRAIN_BODY)
     if settings.MONAI_LABEL_TASKS_SCORING:
         api.add_api_route("/scoring/", scoring.status, methods=["GET"], summary="How far the scoring is")
         api.add_api_route("/scoring/", scoring.stop, methods=["DELETE"], summary="Stop the scoring")

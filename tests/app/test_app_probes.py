@@ -96,7 +96,7 @@ def test_it_runs_to_its_end_and_answers_counts_and_qualities(probed):
 
 def test_what_it_says_names_nobody(probed):
     server, task = probed[0], probed[4]
-    assert any(re.fullmatch(r"leakage_probes: fitting probes on CXR: 0 of 1", line) for line in task["details"])
+    assert any(re.fullmatch(r"leakage_probes: fitting probes on CXR: 0 of 4", line) for line in task["details"])
     assert "leakage_probes: done: 3 probes fitted, 1 attribute without a probe" in task["details"]
     for text in (json.dumps(task), server.printed()):
         assert "P0" not in text
