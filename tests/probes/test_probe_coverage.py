@@ -1,5 +1,7 @@
 """Probes say what they know: intervals hold the truth, chance is found at its rate, readings are calibrated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -47,6 +49,33 @@ def test_intervals_of_a_quality_hold_its_mean_over_cohorts(kind, subjects, plant
     truth = np.mean([estimate.value for estimate in found])
     covered = np.mean([estimate.low <= truth <= estimate.high for estimate in found])
     assert 0.93 <= covered <= 0.97
+
+
+def three_classes(seed, shift):
+    """Draw 90 people of three classes `shift` apart, each along an axis of its own; give data and targets."""
+    world = World(dim=10, seed=seed)
+    data, _, _ = data_of(world, 90)
+    classes = np.random.default_rng(10_000 + seed).permutation(np.arange(90) % 3)[data.codes]
+    vectors = data.vectors + (shift * world.axes[2 + classes]).astype(np.float32)
+    data = replace(data, vectors=vectors, bases=tuple(fit_bases(vectors, data.folds)))
+    return data, [classes == number for number in range(3)]
+
+
+@pytest.mark.parametrize("shift", [1.5, 0.0])
+def test_intervals_of_three_classes_hold_their_mean_and_chance_is_found_at_its_rate(shift):
+    found, p = [], []
+    for seed in range(200):
+        data, targets = three_classes(seed, shift)
+        models = cross_fit(data, "class", targets)
+        found.append(measure(data, models, np.ones(len(data.rows), dtype=bool)).estimate())
+        if shift == 0.0:
+            p.append(chance_of(data, "class", targets, permutations=99))
+    truth = np.mean([estimate.value for estimate in found])
+    assert 0.92 <= np.mean([estimate.low <= truth <= estimate.high for estimate in found]) <= 0.99
+    if p:
+        low, high = binom(200, 0.05).ppf([0.005, 0.995])
+        assert low <= np.count_nonzero(np.array(p) <= 0.05) <= high
+        assert truth == pytest.approx(0.5, abs=0.02)
 
 
 def test_chance_is_found_at_its_rate_and_a_trait_is_found():
