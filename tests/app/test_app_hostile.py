@@ -171,7 +171,7 @@ def test_addresses_that_the_product_does_not_need_are_not_there(served, method, 
 
 
 @pytest.mark.parametrize("body", ['{"bundle_path": "/tmp"}', '{"gpus": "0"}', "[1]", "x" * 100_000])
-def test_the_train_task_takes_no_parameters(served, body):
+def test_enrolling_takes_no_parameters(served, body):
     url = served.url + "/train/gallery"
     refused(
         served.session.post(url, data=body, headers={"content-type": "application/json"}, timeout=60),
@@ -181,7 +181,7 @@ def test_the_train_task_takes_no_parameters(served, body):
 
 
 @pytest.mark.parametrize("model", ["other", "reidentification_risk"])
-def test_there_is_one_train_task(served, model):
+def test_there_is_no_other_train_task(served, model):
     refused(served.session.post(f"{served.url}/train/{model}", timeout=60), 404)
 
 
