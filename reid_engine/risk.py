@@ -113,6 +113,10 @@ class RiskAssessor:
         case = _Case(self.encoder, view, scan, roster, prior_enrolled, population or enrolled, top)
         return case.report()
 
+    def roster(self, modality: str) -> Roster | None:
+        """Give what is enrolled of a modality, as it was at the last `refresh`; None where nothing is."""
+        return self._view.rosters.get(modality)
+
     def _read(self) -> _View:
         snapshot = self.gallery.snapshot()
         rosters = {

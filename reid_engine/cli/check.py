@@ -10,7 +10,7 @@ from reid_engine.cli.options import FOLDER, encoder_options, gallery_option, out
 from reid_engine.cli.output import console, print_json
 from reid_engine.cli.preflight import (
     known_modality,
-    load_gallery_encoder,
+    load_assessor,
     look_at_encoder,
     look_at_gallery,
     look_at_weights,
@@ -99,12 +99,7 @@ def _assess(
     weights: Path | None,
     assumptions: dict[str, Any],
 ) -> dict[str, Any]:
-    encoder = load_gallery_encoder(encoder_name, weights, ledger)
-    from reid_engine.matcher.gallery import Gallery
-    from reid_engine.risk import RiskAssessor
-
-    assessor = RiskAssessor(Gallery.open(gallery, encoder=encoder.identity), encoder)
-    return assessor.assess(scan, **assumptions).to_json()
+    return load_assessor(encoder_name, weights, gallery, ledger).assess(scan, **assumptions).to_json()
 
 
 def _gate_failed(level: str, limit: str | None) -> bool:

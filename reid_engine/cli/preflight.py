@@ -8,6 +8,7 @@ from reid_engine.errors import CohortError, EncoderError, GalleryError, ScanErro
 if TYPE_CHECKING:
     from reid_engine.encoder import Encoder
     from reid_engine.matcher.ledger import Ledger
+    from reid_engine.risk import RiskAssessor
 
 
 def look_at_gallery(path: Path, *, filled: bool = True) -> "Ledger":
@@ -81,3 +82,12 @@ def load_gallery_encoder(name: str | None, weights: Path | None, ledger: "Ledger
 
     chosen = name or (ledger.encoder.name if ledger else DEFAULT_ENCODER)
     return load_encoder(chosen, weights=weights)
+
+
+def load_assessor(name: str | None, weights: Path | None, gallery: Path, ledger: "Ledger") -> "RiskAssessor":
+    """Open a gallery with the encoder that was asked for, or its own."""
+    encoder = load_gallery_encoder(name, weights, ledger)
+    from reid_engine.matcher.gallery import Gallery
+    from reid_engine.risk import RiskAssessor
+
+    return RiskAssessor(Gallery.open(gallery, encoder=encoder.identity), encoder)

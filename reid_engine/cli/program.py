@@ -15,7 +15,9 @@ from reid_engine.cli.demo import demo
 from reid_engine.cli.encoders import encoders
 from reid_engine.cli.enrol import enrol
 from reid_engine.cli.evaluate import evaluate
+from reid_engine.cli.explain import explain
 from reid_engine.cli.failures import finish
+from reid_engine.cli.measures import measures
 from reid_engine.cli.options import debug_option
 from reid_engine.cli.probes import probes
 from reid_engine.cli.remove import remove
@@ -72,7 +74,7 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (enrol, check, evaluate, probes, encoders, remove, serve, demo):
+for _command in (enrol, check, explain, measures, evaluate, probes, encoders, remove, serve, demo):
     program.add_command(_command)
 
 

@@ -48,11 +48,15 @@ class Preprocessing:
     def pictures(self, pixels: NDArray[np.float32] | NDArray[np.uint8], modality: str) -> list[Image.Image]:
         """Give what the network is shown of one slice (H, W) or (H, W, 3), in [0, 1] or in 8 bits: 8-bit squares."""
         image = as_image(pixels)
-        width, height = image.size
-        field = locate(image, modality) if self.recipe.crop else Field(0, height, 0, width)
         side = (self.recipe.size, self.recipe.size)
         method = _FILTERS[self.recipe.interpolation]
-        return [image.resize(side, method, box=box) for box in tile_boxes(field, self.recipe.tiles)]
+        return [image.resize(side, method, box=box) for box in self.boxes(image, modality)]
+
+    def boxes(self, image: Image.Image, modality: str) -> list[tuple[float, float, float, float]]:
+        """Give the parts of an 8-bit image that become squares: (left, upper, right, lower) in pixels."""
+        width, height = image.size
+        field = locate(image, modality) if self.recipe.crop else Field(0, height, 0, width)
+        return tile_boxes(field, self.recipe.tiles)
 
     def _standardise(self, picture: Image.Image, out: NDArray[np.float32]) -> None:
         """Write a picture's channels (3, size, size) to `out`; grey fills all three."""
