@@ -7,15 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reid_engine.encoder.choice import choose_spec, sole_modality
     from reid_engine.encoder.field import Field, find_field
     from reid_engine.encoder.identity import EncoderIdentity
     from reid_engine.encoder.model import Encoder, load_encoder
     from reid_engine.encoder.preprocessing import Preprocessing
-    from reid_engine.encoder.registry import DEFAULT_ENCODER, find_spec, specs
+    from reid_engine.encoder.registry import AUTO, DEFAULT_ENCODER, find_spec, specs
     from reid_engine.encoder.spec import EncoderSpec
     from reid_engine.encoder.stream import Embedded, Refused, Source, embed_stream
 
 _HOMES = {
+    "AUTO": "registry",
     "DEFAULT_ENCODER": "registry",
     "Embedded": "stream",
     "Encoder": "model",
@@ -25,14 +27,17 @@ _HOMES = {
     "Preprocessing": "preprocessing",
     "Refused": "stream",
     "Source": "stream",
+    "choose_spec": "choice",
     "embed_stream": "stream",
     "find_field": "field",
     "find_spec": "registry",
     "load_encoder": "model",
+    "sole_modality": "choice",
     "specs": "registry",
 }
 
 __all__ = [
+    "AUTO",
     "DEFAULT_ENCODER",
     "Embedded",
     "Encoder",
@@ -42,10 +47,12 @@ __all__ = [
     "Preprocessing",
     "Refused",
     "Source",
+    "choose_spec",
     "embed_stream",
     "find_field",
     "find_spec",
     "load_encoder",
+    "sole_modality",
     "specs",
 ]
 

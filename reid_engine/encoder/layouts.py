@@ -92,8 +92,11 @@ def _from_mae(state: State, target: State) -> Translation:
 
 
 def _from_dinov2(state: State, target: State) -> Translation:
-    """Take the original DINOv2 code: timm's names, but registers share the class token's position."""
-    translation = Translation(dict(state))
+    """Take the original DINOv2 code: timm's names, but registers share the class token's position.
+
+    Training in several chunks writes `blocks.CHUNK.NUMBER.`; the number counts through all chunks.
+    """
+    translation = Translation({re.sub(r"^blocks\.\d+\.(\d+)\.", r"blocks.\1.", key): state[key] for key in state})
     translation.drop("mask_token", "dino_head.", "ibot_head.")
     kept = translation.state
     if "register_tokens" in kept and "reg_token" in target:
@@ -104,8 +107,15 @@ def _from_dinov2(state: State, target: State) -> Translation:
     return translation
 
 
+def _from_open_clip(state: State, target: State) -> Translation:
+    """Take an OpenCLIP model whose image tower is timm's: the tower alone, before its projection."""
+    translation = Translation({key.removeprefix("visual.trunk."): value for key, value in state.items()})
+    translation.drop("text.", "visual.head.", "logit_scale", "logit_bias")
+    return translation
+
+
 def _from_hugging_face(state: State, target: State) -> Translation:
-    """Take Hugging Face's Dinov2Model: query, key and value apart, other names for everything."""
+    """Take Hugging Face's Dinov2Model, with registers or without: query, key and value apart, other names."""
     renamed: State = {}
     for key, value in state.items():
         if re.search(r"\.attention\.attention\.(key|value)\.", key):
@@ -119,7 +129,9 @@ def _from_hugging_face(state: State, target: State) -> Translation:
         for old, new in _HUGGING_FACE:
             key = re.sub(old, new, key)
         renamed[key] = value
-    return _from_dinov2(renamed, target)
+    translation = _from_dinov2(renamed, target)
+    translation.drop("classifier.")
+    return translation
 
 
 _HUGGING_FACE = (
@@ -137,6 +149,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[State, State], Translation]], ...] = (
     ("_conv_stem.", _from_lite),
     ("decoder_pos_embed", _from_mae),
     ("embeddings.position_embeddings", _from_hugging_face),
+    ("visual.trunk.", _from_open_clip),
     ("mask_token", _from_dinov2),
     ("register_tokens", _from_dinov2),
 )

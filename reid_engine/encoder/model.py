@@ -17,8 +17,9 @@ from reid_engine.encoder.identity import EncoderIdentity
 from reid_engine.encoder.pooling import pool_batches
 from reid_engine.encoder.preprocessing import PREPROCESSING_VERSION, Preprocessing
 from reid_engine.encoder.registry import DEFAULT_ENCODER, find_spec
-from reid_engine.encoder.spec import EncoderSpec, HubWeights
+from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.encoder.weights import Fitted, fit_state, hash_state, read_state
+from reid_engine.encoder.weights_folder import find_weights
 from reid_engine.errors import EncoderError
 from reid_engine.scan import Scan
 
@@ -100,7 +101,7 @@ def load_encoder(
     name
         A registered name, or any timm model as ``timm:NAME``.
     weights
-        A local weights file instead of the spec's own.
+        A local weights file instead of the spec's own, or a folder that holds it.
     device
         ``"cpu"``, ``"cuda"``, ``"cuda:1"``; by default CUDA where there is one.
     download
@@ -125,7 +126,7 @@ def load_spec(
 
 def load_network(spec: EncoderSpec, *, weights: Path | None = None, download: bool = False) -> tuple[Any, Fitted]:
     """Load a spec's network as timm builds it, without a classifier, on the CPU; see :func:`load_encoder`."""
-    path = Path(weights) if weights else _own_weights(spec, download)
+    path = find_weights(Path(weights), spec) if weights else _own_weights(spec, download)
     network = _build(spec)
     fitted = _fit(network, path)
     network.load_state_dict(fitted.state, strict=True)
@@ -134,8 +135,8 @@ def load_network(spec: EncoderSpec, *, weights: Path | None = None, download: bo
 
 def _own_weights(spec: EncoderSpec, download: bool) -> Path:
     path = spec.source.locate() if spec.source else None
-    if path is None and download and isinstance(spec.source, HubWeights):
-        path = spec.source.fetch()
+    if path is None and download:
+        path = spec.fetch()
     if path is None:
         raise EncoderError(f"{spec.name}: its weights are not on this machine; {spec.advice}")
     return path
@@ -144,10 +145,13 @@ def _own_weights(spec: EncoderSpec, download: bool) -> Path:
 def _build(spec: EncoderSpec) -> Any:
     try:
         with torch.random.fork_rng(devices=[]):  # its first random weights are not the caller's dice
-            return timm.create_model(spec.architecture, pretrained=False, num_classes=0, **spec.options)
+            network = timm.create_model(spec.architecture, pretrained=False, num_classes=0, **spec.options)
     except (RuntimeError, TypeError, ValueError) as error:
         line = " ".join(str(error).split())
         raise EncoderError(f"{spec.name}: timm cannot build {spec.architecture} ({line})") from error
+    if spec.renormalise:
+        network.fc_norm = torch.nn.LayerNorm(network.num_features, eps=1e-6, elementwise_affine=False)
+    return network
 
 
 def _fit(network: Any, path: Path) -> Fitted:
@@ -180,4 +184,6 @@ def _fingerprint(network: torch.nn.Module, spec: EncoderSpec) -> str:
         "preprocessing": PREPROCESSING_VERSION,
         "recipe": asdict(spec.recipe) if spec.recipe else None,
     }
+    if spec.renormalise:  # else left out, so that older galleries stay valid
+        facts["renormalise"] = True
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -1,8 +1,10 @@
 """What is known of an encoder before it is loaded; standard library only."""
 
 import importlib.util
+import logging
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +12,9 @@ from reid_engine.errors import EncoderError
 
 Interpolation = Literal["bilinear", "bicubic", "area"]
 Standardise = Literal["fixed", "image"]
+
+HUB_FILES = ("model.safetensors", "pytorch_model.bin")
+"""What most repositories call their weights; such a name says nothing about whose they are."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,10 @@ class Recipe:
     standardise: Standardise = "fixed"
     slices: int = 8
 
+    def describe(self) -> dict[str, Any]:
+        """Give every parameter as a JSON value."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
 
 @dataclass(frozen=True)
 class PackagedWeights:
@@ -71,19 +80,31 @@ class PackagedWeights:
                 return path
         return None
 
-    @property
-    def advice(self) -> str:
-        """What to do when they are not at hand."""
+    def advise(self, name: str) -> str:
+        """Say what to do when they are not at hand."""
         return f"install them with: pip install {self.distribution}"
 
 
 @dataclass(frozen=True)
 class HubWeights:
-    """Weights of a model repository on the Hugging Face hub, used from the local cache."""
+    """Weights of a model repository on the Hugging Face hub, used from the local cache.
+
+    Parameters
+    ----------
+    repository
+        Where they are fetched from.
+    files
+        Names that the weights have there, the preferred first.
+    gated
+        Whether the authors grant access one by one.
+    mirrors
+        Repositories with the same weights under other key names; used when they are in the cache.
+    """
 
     repository: str
-    files: tuple[str, ...] = ("model.safetensors", "pytorch_model.bin")
+    files: tuple[str, ...] = HUB_FILES
     gated: bool = False
+    mirrors: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -94,14 +115,16 @@ class HubWeights:
         """Give the first of the files that is in the hub's cache, or None; never goes online."""
         from huggingface_hub import try_to_load_from_cache
 
-        for file in self.files:
-            cached = try_to_load_from_cache(self.repository, file)
+        places = [(self.repository, file) for file in self.files]
+        places += [(mirror, file) for mirror in self.mirrors for file in HUB_FILES]
+        for repository, file in places:
+            cached = try_to_load_from_cache(repository, file)
             if isinstance(cached, str) and Path(cached).is_file():
                 return Path(cached)
         return None
 
     def fetch(self) -> Path:
-        """Download the first of the files that the repository has.
+        """Download the first of the files that the repository has into the hub's cache.
 
         Raises
         ------
@@ -109,20 +132,79 @@ class HubWeights:
             The hub cannot be reached, or doesn't give the file.
         """
         from huggingface_hub import hf_hub_download
+        from huggingface_hub.errors import GatedRepoError
+        from huggingface_hub.utils import logging as hub_logging
 
         reason = "the repository has none of its files"
-        for file in self.files:
-            try:
-                return Path(hf_hub_download(self.repository, file))
-            except Exception as error:  # the hub's client raises a dozen kinds, of several packages
-                reason = type(error).__name__
-        raise EncoderError(f"{self.repository}: could not be downloaded ({reason}); {self.advice}")
+        verbosity = hub_logging.get_verbosity()
+        hub_logging.set_verbosity(logging.ERROR)  # each retry is a warning of several lines
+        try:
+            for file in self.files:
+                try:
+                    return Path(hf_hub_download(self.repository, file))
+                except GatedRepoError as error:
+                    raise EncoderError(f"{self.repository}: the hub doesn't give its weights to you yet") from error
+                except Exception as error:  # the hub's client raises a dozen kinds, of several packages
+                    reason = type(error).__name__
+        finally:
+            hub_logging.set_verbosity(verbosity)
+        raise EncoderError(f"{self.repository}: could not be downloaded ({reason})")
+
+    def advise(self, name: str) -> str:
+        """Say what to do when they are not at hand."""
+        first = f"ask for access at {self.url}, log in with: hf auth login, then " if self.gated else ""
+        from_page = "" if self.gated else f" from {self.url}"
+        return first + _fetch_or_give(name, self.files[0] + from_page)
+
+
+@dataclass(frozen=True)
+class LinkedWeights:
+    """Weights behind a plain link, kept where torch keeps its downloads."""
+
+    link: str
 
     @property
-    def advice(self) -> str:
-        """What to do when they are not at hand."""
-        first = "ask there for access, then " if self.gated else ""
-        return f"{first}download {self.files[0]} from {self.url} and give it with --weights FILE"
+    def files(self) -> tuple[str, ...]:
+        """The file's name."""
+        return (self.link.rpartition("/")[2],)
+
+    def locate(self) -> Path | None:
+        """Give the file among torch's downloads, or None."""
+        path = self._place
+        return path if path.is_file() else None
+
+    def fetch(self) -> Path:
+        """Download the file; a download that breaks off leaves nothing.
+
+        Raises
+        ------
+        EncoderError
+            The link cannot be reached.
+        """
+        from torch.hub import download_url_to_file
+
+        try:
+            self._place.parent.mkdir(parents=True, exist_ok=True)
+            download_url_to_file(self.link, str(self._place), progress=False)
+        except Exception as error:  # of urllib, http and the disk
+            raise EncoderError(f"{self.link}: could not be downloaded ({type(error).__name__})") from error
+        return self._place
+
+    def advise(self, name: str) -> str:
+        """Say what to do when they are not at hand."""
+        return _fetch_or_give(name, self.link)
+
+    @property
+    def _place(self) -> Path:
+        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        home = os.environ.get("TORCH_HOME") or f"{cache}/torch"
+        return Path(home).expanduser() / "hub" / "checkpoints" / self.files[0]
+
+
+def _fetch_or_give(name: str, what: str) -> str:
+    return (
+        f"fetch them with: reid-engine encoders --download {name}; or download {what} and give it with --weights FILE"
+    )
 
 
 @dataclass(frozen=True)
@@ -145,6 +227,9 @@ class EncoderSpec:
         Where its weights come from when no file is given.
     options
         Further arguments for ``timm.create_model``: input size, pooling.
+    renormalise
+        Whether the pooled feature is brought to zero mean and unit variance over its D values, as by a
+        LayerNorm that was never trained.
     licence, citation, url
         Of the weights.
     """
@@ -154,8 +239,9 @@ class EncoderSpec:
     dim: int | None
     modalities: tuple[str, ...]
     recipe: Recipe | None
-    source: PackagedWeights | HubWeights | None
+    source: PackagedWeights | HubWeights | LinkedWeights | None
     options: Mapping[str, Any] = field(default_factory=dict)
+    renormalise: bool = False
     licence: str = "see the model's card"
     citation: str = ""
     url: str = ""
@@ -168,7 +254,46 @@ class EncoderSpec:
     @property
     def advice(self) -> str:
         """What to do when the weights are not at hand."""
-        return self.source.advice if self.source else "give a weights file with --weights FILE"
+        return self.source.advise(self.name) if self.source else "give a weights file with --weights FILE"
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names under which its weights are published, the preferred first; empty for a package's."""
+        return () if self.source is None or isinstance(self.source, PackagedWeights) else self.source.files
+
+    @property
+    def repository(self) -> str | None:
+        """Name of its hub repository without the owner, None where there is none."""
+        return self.source.repository.rpartition("/")[2] if isinstance(self.source, HubWeights) else None
+
+    def fetch(self) -> Path:
+        """Download the weights to where :attr:`at_hand` finds them.
+
+        Raises
+        ------
+        EncoderError
+            They cannot be had, with what to do next.
+        """
+        if self.source is None or isinstance(self.source, PackagedWeights):
+            raise EncoderError(f"{self.name}: there is nothing to download; {self.advice}")
+        try:
+            return self.source.fetch()
+        except EncoderError as error:
+            raise EncoderError(f"{self.name}: {error}; {self.advice}") from error
+
+    @property
+    def pooling(self) -> str:
+        """How the last layer becomes the embedding, in the order of the steps: norm is a LayerNorm."""
+        kind = self.options.get("global_pool")
+        if kind == "token":
+            return "class token"
+        if kind != "avg":
+            return "the network's own"
+        if self.renormalise:
+            return "norm, patch mean, norm"
+        if self.options.get("fc_norm") is False:
+            return "norm, patch mean"
+        return "patch mean, norm"
 
     def describe(self) -> dict[str, Any]:
         """Give what ``reid-engine encoders`` lists, without importing torch or timm."""
@@ -178,6 +303,8 @@ class EncoderSpec:
             "modalities": list(self.modalities),
             "dim": self.dim,
             "input_size": self.recipe.size if self.recipe else None,
+            "preprocessing": self.recipe.describe() if self.recipe else None,
+            "pooling": self.pooling,
             "licence": self.licence,
             "weights_at_hand": self.at_hand,
             "where": self.url,

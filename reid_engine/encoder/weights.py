@@ -12,7 +12,7 @@ from reid_engine.encoder.layouts import State, to_timm
 from reid_engine.errors import EncoderError
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "model_ema", "teacher")
-_PREFIXES = ("module.", "_orig_mod.", "backbone.")
+_PREFIXES = ("module.", "_orig_mod.", "backbone.", "dinov2.", "dinov2_with_registers.")
 
 
 def read_state(path: Path) -> State:
@@ -34,7 +34,7 @@ def read_state(path: Path) -> State:
             f"{path}: not a weights file that can be read safely ({type(error).__name__}); "
             "give a .safetensors file, or a .pth file that holds only tensors"
         ) from error
-    state = _unwrap(content)
+    state = _unwrap(path, content)
     if not state:
         raise EncoderError(f"{path}: the file holds no named tensors; give the weights of a network")
     return state
@@ -62,16 +62,20 @@ def _read_torch(path: Path) -> Mapping[str, object]:
     return content
 
 
-def _unwrap(content: Mapping[str, object]) -> State:
+def _unwrap(path: Path, content: Mapping[str, object]) -> State:
     """Take the network out of a training checkpoint, and wrappers' prefixes off its keys."""
     for key in _WRAPPERS:
         inner = content.get(key)
         if isinstance(inner, Mapping):
-            return _unwrap(inner)
+            return _unwrap(path, inner)
     state = {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
     for prefix in _PREFIXES:
         if any(key.startswith(prefix) for key in state):
-            return _unwrap({key.removeprefix(prefix): value for key, value in state.items()})
+            bare = {key.removeprefix(prefix): value for key, value in state.items()}
+            if len(bare) < len(state):
+                twice = [key for key in bare if key in state and prefix + key in state]
+                raise EncoderError(f"{path}: holds two networks, with and without {prefix} ({_some(twice)}); keep one")
+            return _unwrap(path, bare)
     return state
 
 

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 import reid_engine.encoder
 from reid_engine.encoder import DEFAULT_ENCODER, find_spec, load_encoder, specs
+from reid_engine.encoder.spec import HubWeights, LinkedWeights
 from reid_engine.errors import EncoderError
 
 HEAVY = {"torch", "timm", "torchvision", "numpy", "PIL", "pandas", "sklearn", "scipy", "faiss", "itk", "pydicom"}
@@ -30,6 +31,7 @@ def test_importing_the_package_costs_nothing():
 
 def test_listing_the_encoders_needs_neither_torch_nor_timm():
     code = "from reid_engine.encoder import specs, find_spec, DEFAULT_ENCODER, EncoderIdentity, EncoderSpec\n"
+    code += "from reid_engine.encoder import choose_spec; choose_spec('CFP')\n"
     code += "[spec.describe() for spec in specs()]; find_spec(DEFAULT_ENCODER)"
     assert not loaded_by(code) & HEAVY
 
@@ -53,7 +55,17 @@ def test_names_are_unique_and_the_default_comes_first():
 def test_every_spec_says_what_a_user_must_know(spec):
     told = spec.describe()
     assert json.loads(json.dumps(told)) == told
-    for key in ("name", "architecture", "modalities", "dim", "licence", "where", "citation"):
+    for key in (
+        "name",
+        "architecture",
+        "modalities",
+        "dim",
+        "licence",
+        "where",
+        "citation",
+        "preprocessing",
+        "pooling",
+    ):
         assert told[key], key
     assert isinstance(told["weights_at_hand"], bool)
     assert told["weights_at_hand"] or "FILE" in told["advice"] or "pip install" in told["advice"]
@@ -90,6 +102,75 @@ def test_an_unknown_name_is_answered_with_close_ones():
         find_spec("timm:resnet1888")
     with pytest.raises(EncoderError, match="reid-engine encoders"):
         find_spec("§§§")
+
+
+@pytest.mark.parametrize("spec", [spec for spec in specs() if "dinov2-" in spec.name], ids=lambda spec: spec.name)
+def test_dinov2_is_described_as_timm_describes_it(spec):
+    config = timm.get_pretrained_cfg(f"{spec.architecture}.lvd142m")
+    if isinstance(spec.source, HubWeights) and not spec.source.gated:
+        assert (spec.source.repository, spec.licence.lower()) == (config.hf_hub_id, config.license)
+        assert (spec.recipe.mean, spec.recipe.std, spec.recipe.interpolation) == (
+            config.mean,
+            config.std,
+            config.interpolation,
+        )
+    assert timm.is_model_pretrained(spec.architecture)
+
+
+@pytest.mark.parametrize("spec", [spec for spec in specs() if "YukunZhou" in spec.url], ids=lambda spec: spec.name)
+def test_gated_weights_say_where_to_ask_and_what_to_type(spec):
+    advice = spec.advice
+    steps = (
+        f"ask for access at {spec.url}",
+        "hf auth login",
+        f"reid-engine encoders --download {spec.name}",
+        "--weights",
+    )
+    places = [advice.index(step) for step in steps]
+    assert places == sorted(places)
+    assert spec.files[0] in advice
+
+
+def test_access_that_is_not_granted_yet_is_one_line(monkeypatch):
+    import huggingface_hub
+    from huggingface_hub.errors import GatedRepoError
+
+    class Gated(GatedRepoError):
+        def __init__(self):
+            Exception.__init__(self, "403\nmany\nlines")
+
+    def refuse(*_):
+        raise Gated
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
+    with pytest.raises(EncoderError) as caught:
+        load_encoder("retfound-meh", download=True)
+    message = str(caught.value)
+    assert message.startswith("retfound-meh: YukunZhou/RETFound_mae_meh: the hub doesn't give its weights to you yet; ")
+    assert find_spec("retfound-meh").advice in message
+    assert "\n" not in message
+
+
+def test_linked_weights_are_fetched_once_and_only_when_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    (tmp_path / "w.pth").write_bytes(b"weights")
+    source = LinkedWeights((tmp_path / "w.pth").as_uri())
+    assert source.locate() is None
+    assert source.fetch() == source.locate() == tmp_path / "torch" / "hub" / "checkpoints" / "w.pth"
+    assert source.locate().read_bytes() == b"weights"
+    gone = LinkedWeights((tmp_path / "gone.pth").as_uri())
+    with pytest.raises(EncoderError, match=r"gone\.pth: could not be downloaded"):
+        gone.fetch()
+    assert [path.name for path in source.locate().parent.iterdir()] == ["w.pth"]
+
+
+def test_a_mirror_in_the_hubs_cache_is_used(tmp_path):
+    cached(tmp_path, "facebook/dinov2-with-registers-base", {"x": torch.zeros(1)})
+    code = "from reid_engine.encoder import specs; print(*[spec.name for spec in specs() if spec.at_hand])"
+    environment = os.environ | {"HF_HUB_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1", "TORCH_HOME": str(tmp_path)}
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert "dinov2-b-reg" in out.stdout.split()
+    assert "dinov2-b" not in out.stdout.split()
 
 
 def cached(root, repository, state):
