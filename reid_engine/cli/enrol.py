@@ -9,6 +9,7 @@ from reid_engine.cli.failures import BAD_INPUT
 from reid_engine.cli.options import FOLDER, cohort_options, encoder_options, gallery_option, output_options
 from reid_engine.cli.output import console, print_json, progress_bar
 from reid_engine.cli.preflight import (
+    choose_encoder,
     load_gallery_encoder,
     look_at_cohort,
     look_at_encoder,
@@ -42,15 +43,23 @@ def enrol(
 
     COHORT is a folder of DICOM files, a folder with a manifest.csv, or a .csv file. Enrolling again skips
     what is there, and replaces what changed. Stopped half-way, it goes on where it was.
+
+    --encoder auto takes an encoder made for the images' modality when all have the same one and its weights are
+    at hand, else the default; a gallery that is there keeps its own.
     """
     look_at_cohort(cohort)
     ledger = look_at_new_gallery(gallery)
-    look_at_encoder(encoder, gallery, ledger)
+    from reid_engine.encoder import AUTO
+
+    if encoder == AUTO and ledger is not None:
+        encoder = None
+    if encoder != AUTO:
+        look_at_encoder(encoder, gallery, ledger)
     look_at_weights(weights)
     from reid_engine.cohort import read_cohort
 
     samples = read_cohort(cohort, pseudonymise=not no_pseudonyms)
-    network = load_gallery_encoder(encoder, weights, ledger)
+    network = load_gallery_encoder(*choose_encoder(encoder, weights, samples), ledger)
     opened = _open(gallery, network, new=ledger is None)
     from reid_engine.fitting import fit_gallery
     from reid_engine.matcher.enrolment import enrol as enrol_cohort

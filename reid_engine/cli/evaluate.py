@@ -12,7 +12,7 @@ import click
 from reid_engine.cli.failures import GATE_FAILED
 from reid_engine.cli.options import FOLDER, cohort_options, output_options
 from reid_engine.cli.output import console, print_json, progress_bar
-from reid_engine.cli.preflight import look_at_cohort, look_at_weights
+from reid_engine.cli.preflight import choose_encoder, look_at_cohort, look_at_weights, tell_notes
 from reid_engine.cli.streams import say
 from reid_engine.errors import CohortError, EncoderError
 
@@ -55,7 +55,7 @@ class _Wanted:
 @click.command(short_help="Measure how re-identifiable a whole cohort is.")
 @click.argument("cohort", type=FOLDER)
 @click.option("--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the report.")
-@click.option("--encoder", multiple=True, metavar="NAME", help="Encoder, again for more; see: reid-engine encoders.")
+@click.option("--encoder", multiple=True, metavar="NAME", help="Encoder or auto, again for more; see: encoders.")
 @click.option("--weights", multiple=True, type=FOLDER, metavar="FILE", help="Weights of each --encoder, in that order.")
 @click.option("--separate", default="dataset", metavar="COLUMN", help="Never compare across values of this column.")
 @click.option("--no-baselines", is_flag=True, help="Leave out pixels, border, untrained network and demographics.")
@@ -130,7 +130,7 @@ def _look_at(encoders: tuple[str, ...], weights: tuple[Path, ...], out: Path) ->
 def _measure(samples: "Cohort", wanted: _Wanted) -> "EvaluationReport":
     from reid_engine.evaluation import evaluate as evaluate_cohort
 
-    encoders = _load(wanted)
+    encoders = _load(wanted, samples)
     baselines = _baselines(encoders) if wanted.baselines else []
     wanted.out.mkdir(parents=True, exist_ok=True)
     with progress_bar() as progress:
@@ -146,12 +146,17 @@ def _measure(samples: "Cohort", wanted: _Wanted) -> "EvaluationReport":
         )
 
 
-def _load(wanted: _Wanted) -> "list[Encoder]":
+def _load(wanted: _Wanted, samples: "Cohort") -> "list[Encoder]":
     from reid_engine.encoder import DEFAULT_ENCODER, load_encoder
 
     names = wanted.encoders or (DEFAULT_ENCODER,)
     files: list[Path | None] = [*wanted.weights, *[None] * (len(names) - len(wanted.weights))]
-    return [load_encoder(name, weights=file) for name, file in zip(names, files, strict=True)]
+    encoders = []
+    for name, file in zip(names, files, strict=True):
+        chosen, path = choose_encoder(name, file, samples)
+        encoders.append(load_encoder(chosen or name, weights=path))
+        tell_notes(encoders[-1])
+    return encoders
 
 
 def _baselines(encoders: "list[Encoder]") -> "list[Embedder]":

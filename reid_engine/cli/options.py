@@ -43,7 +43,7 @@ gallery_option = click.option("--gallery", type=FOLDER, required=True, metavar="
 
 encoder_options = _chain(
     click.option("--encoder", metavar="NAME", help="Encoder; see: reid-engine encoders."),
-    click.option("--weights", type=FOLDER, metavar="FILE", help="The encoder's weights from a local file."),
+    click.option("--weights", type=FOLDER, metavar="FILE", help="The encoder's weights: a file, or its folder."),
 )
 
 cohort_options = _chain(

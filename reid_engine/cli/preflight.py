@@ -1,11 +1,14 @@
 """Looks that cost nothing, taken before anything heavy is imported."""
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reid_engine.cli.streams import say
 from reid_engine.errors import CohortError, EncoderError, GalleryError, ScanError
 
 if TYPE_CHECKING:
+    from reid_engine.cohort import Cohort
     from reid_engine.encoder import Encoder
     from reid_engine.matcher.ledger import Ledger
     from reid_engine.risk import RiskAssessor
@@ -45,8 +48,8 @@ def look_at_cohort(path: Path) -> None:
 
 
 def look_at_weights(path: Path | None) -> None:
-    """Refuse a weights file that is not there."""
-    if path is not None and not path.is_file():
+    """Refuse a weights file, or a folder of them, that is not there."""
+    if path is not None and not path.exists():
         raise EncoderError(f"{path}: there is no such weights file; check the path")
 
 
@@ -62,6 +65,40 @@ def look_at_encoder(name: str | None, gallery: Path, ledger: "Ledger | None") ->
             f"{gallery}: the gallery was made with the encoder {ledger.encoder.name}, not with {known}; "
             "leave --encoder out, or enrol into a new folder"
         )
+
+
+def choose_encoder(name: str | None, weights: Path | None, cohort: "Cohort") -> tuple[str | None, Path | None]:
+    """Settle ``auto`` by the modality of a cohort's images and the weights at hand.
+
+    Returns the encoder's name, and where its own weights are; whatever is not ``auto`` stays as it is.
+    """
+    from reid_engine.encoder import AUTO, choose_spec, sole_modality
+
+    if name != AUTO:
+        return name, weights
+    if weights is not None and not weights.is_dir():
+        raise EncoderError(f"{weights}: --encoder auto takes a folder of weights; for one file, name its encoder")
+    modality = sole_modality(sample.modality for sample in cohort.samples)
+    spec = choose_spec(modality, weights)
+    if modality in spec.modalities:
+        why = f"made for {modality}"
+    elif modality is None:
+        why = "the default, because the images have several modalities or some unknown one"
+    else:
+        why = f"the default, because no encoder made for {modality} has its weights at hand"
+    say(f"reid-engine: --encoder auto is {spec.name}: {why}", error=True)
+    return spec.name, weights if modality in spec.modalities else None
+
+
+def tell_notes(encoder: "Encoder") -> None:
+    """Say what of a weights file was left out or filled in; a package's own file holds no surprise."""
+    from reid_engine.encoder.spec import PackagedWeights
+
+    if isinstance(encoder.spec.source, PackagedWeights):
+        return
+    for note in encoder.notes:
+        line = textwrap.shorten(f"reid-engine: {encoder.spec.name}: {note}", 240, placeholder=" ...")
+        say(line, error=True)
 
 
 def known_modality(name: str | None) -> str | None:
@@ -81,7 +118,9 @@ def load_gallery_encoder(name: str | None, weights: Path | None, ledger: "Ledger
     from reid_engine.encoder import DEFAULT_ENCODER, load_encoder
 
     chosen = name or (ledger.encoder.name if ledger else DEFAULT_ENCODER)
-    return load_encoder(chosen, weights=weights)
+    encoder = load_encoder(chosen, weights=weights)
+    tell_notes(encoder)
+    return encoder
 
 
 def load_assessor(name: str | None, weights: Path | None, gallery: Path, ledger: "Ledger") -> "RiskAssessor":

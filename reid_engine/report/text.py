@@ -180,7 +180,8 @@ def enrolment(summary: Json) -> Text:
 
 def encoder_list(rows: Sequence[Json], default: str) -> RenderableType:
     """Show the encoders."""
-    table = _table(None, name="", made="", dim="right", input="right", licence="", weights="")
+    table = _table(None, name="", made="", dim="right", input="right", embedding="", licence="", weights="")
+    table.columns[0].no_wrap = True
     table.columns[1].header = "made for"
     for row in rows:
         at_hand = Text("at hand", style="green") if row["weights_at_hand"] else Text("missing", style="yellow")
@@ -189,6 +190,7 @@ def encoder_list(rows: Sequence[Json], default: str) -> RenderableType:
             ", ".join(row["modalities"]),
             str(row["dim"] or NOTHING),
             f"{row['input_size']} px" if row["input_size"] else number(None),
+            row["pooling"],
             row["licence"],
             at_hand,
         )
