@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import timm
@@ -70,6 +71,17 @@ def test_every_spec_says_what_a_user_must_know(spec):
     assert isinstance(told["weights_at_hand"], bool)
     assert told["weights_at_hand"] or "FILE" in told["advice"] or "pip install" in told["advice"]
     assert timm.is_model(spec.architecture)
+
+
+@pytest.mark.parametrize("spec", specs(), ids=lambda spec: spec.name)
+def test_every_spec_is_in_the_documentation_under_its_modality(spec):
+    text = (Path(__file__).parents[2] / "docs" / "encoders.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    short = spec.name.removeprefix("dinov2")
+    (row,) = [row for row in rows if f"`{spec.name}`" in row[1] or (short != spec.name and f"`{short}`" in row[1])]
+    assert row[2].strip() == ", ".join(spec.modalities)
+    assert str(spec.recipe.size) in row[3]
+    assert spec.licence.removesuffix(" (CNCRL)") in row[5]
 
 
 def test_the_default_is_at_hand():
