@@ -10,7 +10,8 @@
     ├── GateError             a limit that makes no sense
     ├── ProbeError            a probe that cannot be fitted
     │   └── SmallClassesError classes of an attribute that too few subjects share
-    └── ServeError            a server that cannot be started
+    ├── ServeError            a server that cannot be started
+    └── TrainingError         an encoder that cannot be trained
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,3 +77,7 @@ class SmallClassesError(ProbeError):
 
 class ServeError(ReidError):
     """The MONAI Label server cannot be started."""
+
+
+class TrainingError(ReidError):
+    """An encoder cannot be trained on what is there."""

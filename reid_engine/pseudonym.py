@@ -56,7 +56,7 @@ def key_path() -> Path:
     chosen = os.environ.get(KEY_FILE_VARIABLE)
     if chosen:
         return Path(chosen)
-    return _config_folder() / "reid-engine" / "pseudonym.key"
+    return config_folder() / "reid-engine" / "pseudonym.key"
 
 
 def load_key(path: Path | None = None) -> bytes:
@@ -112,7 +112,8 @@ def _publish(draft: Path, path: Path) -> None:
             draft.replace(path)
 
 
-def _config_folder() -> Path:
+def config_folder() -> Path:
+    """Give the folder in which this user's programs keep their settings."""
     if sys.platform == "win32":
         return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
     if sys.platform == "darwin":

@@ -23,6 +23,7 @@ from reid_engine.cli.probes import probes
 from reid_engine.cli.remove import remove
 from reid_engine.cli.serve import serve
 from reid_engine.cli.streams import prepare
+from reid_engine.cli.train import train
 
 _COMPLETION = "_REID_ENGINE_COMPLETE"
 """Variable by which a shell asks click for completions."""
@@ -74,7 +75,7 @@ def program(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for _command in (enrol, check, explain, measures, evaluate, probes, encoders, remove, serve, demo):
+for _command in (enrol, check, explain, measures, evaluate, probes, train, encoders, remove, serve, demo):
     program.add_command(_command)
 
 

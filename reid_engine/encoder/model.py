@@ -119,7 +119,7 @@ def load_spec(
     spec: EncoderSpec, *, weights: Path | None = None, device: str | None = None, download: bool = False
 ) -> Encoder:
     """Load the encoder that a spec describes; see :func:`load_encoder`."""
-    place = _device(device)
+    place = find_device(device)
     network, fitted = load_network(spec, weights=weights, download=download)
     return Encoder(replace(spec, dim=int(network.num_features)), network, place, _notes(fitted))
 
@@ -164,7 +164,8 @@ def _notes(fitted: Fitted) -> tuple[str, ...]:
     return tuple(f"{what}: {', '.join(keys)}" for what, keys in said if keys)
 
 
-def _device(name: str | None) -> torch.device:
+def find_device(name: str | None) -> torch.device:
+    """Give a device by name, by default CUDA where there is one; raise EncoderError when it cannot be used."""
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

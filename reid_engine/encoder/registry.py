@@ -3,6 +3,7 @@
 import difflib
 
 from reid_engine.encoder.spec import EncoderSpec, HubWeights, LinkedWeights, PackagedWeights, Recipe
+from reid_engine.encoder.trained import find_trained
 from reid_engine.errors import EncoderError
 
 DEFAULT_ENCODER = "efficientnet-lite0"
@@ -44,12 +45,12 @@ def specs() -> tuple[EncoderSpec, ...]:
 
 
 def find_spec(name: str) -> EncoderSpec:
-    """Find an encoder by name: one of :func:`specs`, or any timm model as ``timm:NAME`` or plain.
+    """Find an encoder: one of :func:`specs`, a trained one by its folder or name, or a timm model as ``timm:NAME``.
 
     Raises
     ------
     EncoderError
-        No encoder and no timm model has the name; close names are offered.
+        No encoder and no timm model has the name; close names are offered. A trained encoder's folder is damaged.
     """
     for spec in _SPECS:
         if spec.name == name:
@@ -58,6 +59,9 @@ def find_spec(name: str) -> EncoderSpec:
         raise EncoderError(
             "auto chooses an encoder for a cohort, in enrol and evaluate; here leave it out, or name one"
         )
+    trained = find_trained(name)
+    if trained is not None:
+        return trained
     return _timm_spec(name.removeprefix(TIMM_PREFIX), asked=name)
 
 

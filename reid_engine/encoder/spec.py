@@ -208,6 +208,21 @@ def _fetch_or_give(name: str, what: str) -> str:
 
 
 @dataclass(frozen=True)
+class FolderWeights:
+    """Weights in the folder of a trained encoder."""
+
+    path: Path
+
+    def locate(self) -> Path | None:
+        """Give the file, or None when it is gone."""
+        return self.path if self.path.is_file() else None
+
+    def advise(self, name: str) -> str:
+        """Say what to do when they are not at hand."""
+        return f"put {self.path.name} back into {self.path.parent}, or train again"
+
+
+@dataclass(frozen=True)
 class EncoderSpec:
     """A named encoder: what it is, how scans are prepared for it and where its weights come from.
 
@@ -239,7 +254,7 @@ class EncoderSpec:
     dim: int | None
     modalities: tuple[str, ...]
     recipe: Recipe | None
-    source: PackagedWeights | HubWeights | LinkedWeights | None
+    source: PackagedWeights | HubWeights | LinkedWeights | FolderWeights | None
     options: Mapping[str, Any] = field(default_factory=dict)
     renormalise: bool = False
     licence: str = "see the model's card"
@@ -258,8 +273,8 @@ class EncoderSpec:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """Names under which its weights are published, the preferred first; empty for a package's."""
-        return () if self.source is None or isinstance(self.source, PackagedWeights) else self.source.files
+        """Names under which its weights are published, the preferred first; empty for those that are not."""
+        return () if self.source is None or isinstance(self.source, PackagedWeights | FolderWeights) else self.source.files
 
     @property
     def repository(self) -> str | None:
@@ -274,7 +289,7 @@ class EncoderSpec:
         EncoderError
             They cannot be had, with what to do next.
         """
-        if self.source is None or isinstance(self.source, PackagedWeights):
+        if self.source is None or isinstance(self.source, PackagedWeights | FolderWeights):
             raise EncoderError(f"{self.name}: there is nothing to download; {self.advice}")
         try:
             return self.source.fetch()

@@ -9,7 +9,19 @@ import pytest
 
 from reid_engine import __version__
 
-COMMANDS = ("enrol", "check", "evaluate", "probes", "encoders", "remove", "serve", "demo")
+COMMANDS = (
+    "enrol",
+    "check",
+    "explain",
+    "measures",
+    "evaluate",
+    "probes",
+    "train",
+    "encoders",
+    "remove",
+    "serve",
+    "demo",
+)
 HEAVY = (
     "torch",
     "timm",
@@ -71,6 +83,8 @@ def test_version(invoke):
         ["remove", "P1", "--gallery", "{tmp}"],
         ["probes", "--gallery", "{tmp}"],
         ["evaluate", "{tmp}/nowhere", "--out", "{tmp}/out"],
+        ["train", "{tmp}/nowhere", "--out", "{tmp}/out"],
+        ["train", "{tmp}", "--out", "{tmp}/garbage.png"],
         ["demo", "--cohort", "{tmp}/nowhere"],
         ["check"],
         ["fly"],

@@ -1,0 +1,132 @@
+"""``reid-engine train COHORT --out DIR``: an encoder that tells a cohort's subjects apart."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reid_engine.cli.failures import BAD_INPUT
+from reid_engine.cli.interrupts import ending_in_order
+from reid_engine.cli.options import FOLDER, encoder_options, output_options
+from reid_engine.cli.output import console, print_json, progress_bar
+from reid_engine.cli.preflight import look_at_cohort, look_at_weights
+from reid_engine.cli.streams import say
+from reid_engine.errors import TrainingError
+from reid_engine.training.settings import LOSSES, TrainingSettings
+
+if TYPE_CHECKING:
+    from reid_engine.training.run import Trained
+
+DEFAULTS = TrainingSettings()
+
+
+@click.command(short_help="Train an encoder on a cohort.")
+@click.argument("cohort", type=FOLDER)
+@click.option("--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the encoder.")
+@click.option("--name", metavar="NAME", help="What it is called; by default as its folder.")
+@encoder_options
+@click.option("--size", type=click.IntRange(32, 1024), metavar="PX", help="Side of the input; smaller is faster.")
+@click.option("--loss", type=click.Choice(LOSSES), default=DEFAULTS.loss, show_default=True, help="What is minimised.")
+@click.option("--epochs", type=click.IntRange(1, 10_000), default=DEFAULTS.epochs, show_default=True, help="At most.")
+@click.option(
+    "--patience",
+    type=click.IntRange(1, 10_000),
+    default=DEFAULTS.patience,
+    show_default=True,
+    help="Epochs without a better rank-1 before it stops.",
+)
+@click.option(
+    "--frozen-epochs",
+    type=click.IntRange(0, 10_000),
+    default=DEFAULTS.frozen_epochs,
+    show_default=True,
+    help="Epochs at the start in which only the last stages learn.",
+)
+@click.option(
+    "--subjects", type=click.IntRange(2, 1024), default=DEFAULTS.subjects, show_default=True, help="In a batch."
+)
+@click.option(
+    "--images", type=click.IntRange(2, 64), default=DEFAULTS.images, show_default=True, help="Of each subject."
+)
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, 1, min_open=True), metavar="RATE", help="By default by architecture."
+)
+@click.option("--seed", type=click.IntRange(0, 2**31), default=DEFAULTS.seed, show_default=True, help="Of all chance.")
+@click.option("--no-pseudonyms", is_flag=True, help="Keep patient ids of DICOM headers instead of keyed hashes.")
+@output_options
+def train(
+    cohort: Path,
+    out: Path,
+    name: str | None,
+    encoder: str | None,
+    weights: Path | None,
+    size: int | None,
+    no_pseudonyms: bool,
+    as_json: bool,
+    **settings: Any,
+) -> int:
+    """Train an encoder to know the subjects of COHORT again at another visit.
+
+    Three fifths of the subjects are trained on, one fifth decides when to stop, and one fifth, which nothing looks at
+    in between, says how much was gained. The folder --out then holds the encoder and its model card, and is given as
+    --encoder to every command. Stopped half-way, the same command goes on after the last whole epoch.
+    """
+    called = _look_at(cohort, out, name, weights, settings["loss"])
+    from reid_engine.cohort import read_cohort
+    from reid_engine.encoder import DEFAULT_ENCODER, find_spec
+
+    base = find_spec(encoder or DEFAULT_ENCODER)
+    samples = read_cohort(cohort, pseudonymise=not no_pseudonyms)
+    from reid_engine.training.run import train as train_encoder
+
+    with ending_in_order(), progress_bar() as progress:
+        trained = train_encoder(
+            samples,
+            base,
+            out,
+            TrainingSettings(**settings),
+            name=called,
+            size=size,
+            weights=weights,
+            command=["reid-engine", *sys.argv[1:]],
+            progress=progress,
+        )
+    if as_json:
+        print_json(_summary(trained, out))
+    else:
+        from reid_engine.report.training_text import training_result
+
+        console().print(training_result(trained.card, out), soft_wrap=True)
+    if trained.refused:
+        counts = f"{len(trained.refused)} of {len(samples.samples)} images"
+        say(f"reid-engine: {counts} were refused, the encoder was trained without them", error=True)
+    return BAD_INPUT if trained.refused else 0
+
+
+def _look_at(cohort: Path, out: Path, name: str | None, weights: Path | None, loss: str) -> str:
+    """Refuse what can be refused before anything is loaded; give the encoder's name."""
+    from reid_engine.encoder.trained import NAME_PATTERN
+    from reid_engine.training.folder import look_at_folder
+    from reid_engine.training.loss import look_at_loss
+
+    look_at_cohort(cohort)
+    look_at_weights(weights)
+    look_at_folder(out)
+    look_at_loss(loss)
+    called = name or out.resolve().name
+    if not NAME_PATTERN.fullmatch(called):
+        raise TrainingError(
+            f"{called!r} cannot be an encoder's name; give one of letters, digits, dots, hyphens and underscores "
+            "with --name"
+        )
+    return called
+
+
+def _summary(trained: "Trained", out: Path) -> dict[str, Any]:
+    return {
+        "schema": "reid-trained/1",
+        "encoder": {"name": trained.spec.name, "path": str(out)},
+        "card": trained.card,
+        "refused": [{"file": str(one.path), "reason": one.reason} for one in trained.refused],
+    }

@@ -1,0 +1,220 @@
+"""The model card: data, licence, command, curves and what was measured."""
+
+import datetime
+import math
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_engine import __version__
+from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.evaluation.confidence import Estimate, mean_estimate
+from reid_engine.training.pictures import Pictures
+from reid_engine.training.rank import BACKEND, Ranks
+from reid_engine.training.settings import TrainingSettings
+from reid_engine.training.split import Split
+
+SCHEMA = "reid-model-card/1"
+
+PACKAGES = ("torch", "timm", "pytorch-metric-learning", "numpy", "safetensors")
+
+LICENCE_COLUMNS = ("licence", "license")
+"""Columns of a manifest that say under which terms its images are."""
+
+NOT_STATED = "not stated in the manifest"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Rank-1 among subjects that nothing was fitted to, by the base encoder and by the trained one."""
+
+    before: Ranks
+    after: Ranks
+    subjects: int
+    sessions: str
+
+
+def make_card(
+    *,
+    spec: EncoderSpec,
+    base: EncoderSpec,
+    settings: TrainingSettings,
+    rate: float,
+    pictures: Pictures,
+    split: Split,
+    judged: Judged,
+    history: Sequence[Mapping[str, float | int | None]],
+    best_epoch: int,
+    command: Sequence[str],
+) -> dict[str, Any]:
+    """Give the card as plain finite values; it names no subject and no image.
+
+    Parameters
+    ----------
+    spec, base
+        The encoder, and what it started from.
+    settings, rate
+        What was asked for, and the learning rate that was used.
+    pictures, split
+        The images and their parts.
+    judged
+        What was measured.
+    history
+        One row an epoch, the first before training.
+    best_epoch
+        The epoch that was kept.
+    command
+        What the user typed.
+    """
+    terms = _terms(pictures, split.training)
+    gain = mean_estimate(judged.after.hits - judged.before.hits, judged.after.codes)
+    return {
+        "schema": SCHEMA,
+        "name": spec.name,
+        "base": base.name,
+        "architecture": spec.architecture,
+        "input_size": spec.recipe.size if spec.recipe else None,
+        "dim": spec.dim,
+        "licence": f"base encoder: {base.licence}; training images: {'; '.join(terms)}",
+        "citation": base.citation,
+        "made": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "data": {
+            "licences": terms,
+            "refused": len(pictures.refused),
+            "without_second_image": len(pictures) - sum(map(len, (split.training, split.choosing, split.judging))),
+            **{part: _part(pictures, getattr(split, part)) for part in ("training", "choosing", "judging")},
+        },
+        "command": shlex.join(command),
+        "settings": {**settings.to_json(), "learning_rate": rate},
+        "versions": {"reid_engine": __version__, "python": platform.python_version()}
+        | {name: _version(name) for name in PACKAGES},
+        "curve": [dict(row) for row in history],
+        "best_epoch": best_epoch,
+        "held_out": {
+            "measure": "rank-1",
+            "attacker": BACKEND,
+            "sessions": judged.sessions,
+            "subjects": judged.subjects,
+            "queries": len(judged.after.hits),
+            "before": _plain(judged.before.estimate()),
+            "after": _plain(judged.after.estimate()),
+            "gain": _plain(gain),
+        },
+    }
+
+
+def _terms(pictures: Pictures, rows: NDArray[np.int64]) -> list[str]:
+    found = set()
+    for row in rows:
+        attributes = {name.lower(): value for name, value in pictures.samples[row].attributes.items()}
+        found.add(next((attributes[name] for name in LICENCE_COLUMNS if attributes.get(name)), NOT_STATED))
+    return sorted(found)
+
+
+def _part(pictures: Pictures, rows: NDArray[np.int64]) -> dict[str, Any]:
+    names = sorted({pictures.modalities[row] for row in rows})
+    return {
+        "subjects": len({pictures.samples[row].subject_id for row in rows}),
+        "images": len(rows),
+        "modalities": {name: sum(pictures.modalities[row] == name for row in rows) for name in names},
+    }
+
+
+def _plain(estimate: Estimate) -> dict[str, Any]:
+    ends = [estimate.low, estimate.high]
+    return {"value": estimate.value, "ci95": None if any(map(math.isnan, ends)) else ends}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def render_card(card: Mapping[str, Any]) -> str:
+    """Give the card as Markdown."""
+    held, data, settings = card["held_out"], card["data"], card["settings"]
+    kept = f"epoch {card['best_epoch']}" if card["best_epoch"] else "none: the base encoder's weights were not beaten"
+    parts = (("trained on", "training"), ("early stopping", "choosing"), ("judged on", "judging"))
+    lines = [
+        f"# {_cell(card['name'])}",
+        "",
+        f"`{card['base']}` ({card['architecture']}, {card['input_size']} px, {card['dim']}-d), trained with "
+        "`reid-engine train` to find other images of the same subject.",
+        "",
+        "It tells people apart better than its base encoder where the numbers below say so. Its weights were fitted to "
+        "personal images: keep them as you keep those, and judge it only on subjects that it was not trained on.",
+        "",
+        "## Measured",
+        "",
+        f"Rank-1 in per cent (95 % interval from resampling subjects) of {held['queries']} images of "
+        f"{held['subjects']} subjects who were neither trained on nor used to choose the epoch. Each image searches "
+        "among the others; "
+        f"near-duplicates do not count; own images that count: {_sessions(held['sessions'])}; attacker: "
+        f"{held['attacker']}.",
+        "",
+        "| before | after | gain in points |",
+        "|---|---|---|",
+        f"| {_share(held['before'])} | {_share(held['after'])} | {_share(held['gain'])} |",
+        "",
+        "## Data",
+        "",
+        "| part | subjects | images | modalities |",
+        "|---|---|---|---|",
+        *(_data_row(label, data[key]) for label, key in parts),
+        "",
+        f"Left out: {data['without_second_image']} images without a second one of their subject and modality, "
+        f"{data['refused']} that could not be read.",
+        "",
+        f"Licence: {_cell(card['licence'])}. {_cell(card['citation'])}".rstrip(),
+        "",
+        "## Command",
+        "",
+        *(f"    {line}" for line in (card["command"] or "called from Python").splitlines()),
+        "",
+        ", ".join(f"{name} {value}" for name, value in settings.items()),
+        "",
+        ", ".join(f"{name} {value}" for name, value in card["versions"].items() if value),
+        "",
+        "## Curve",
+        "",
+        f"Rank-1 of the subjects that decide when to stop; kept: {kept}. The best of them was chosen by it, "
+        "and is too high as an estimate.",
+        "",
+        "| epoch | loss | rank-1 |",
+        "|---|---|---|",
+        *map(_curve_row, card["curve"]),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _sessions(name: str) -> str:
+    return "all" if name == "any" else "those not of the same session"
+
+
+def _share(estimate: Mapping[str, Any]) -> str:
+    ends = estimate["ci95"]
+    return f"{100 * estimate['value']:.1f}" + (f" ({100 * ends[0]:.1f} to {100 * ends[1]:.1f})" if ends else "")
+
+
+def _data_row(label: str, part: Mapping[str, Any]) -> str:
+    counts = ", ".join(f"{name} {count}" for name, count in part["modalities"].items())
+    return f"| {label} | {part['subjects']} | {part['images']} | {counts} |"
+
+
+def _curve_row(row: Mapping[str, Any]) -> str:
+    loss = "" if row["loss"] is None else f"{row['loss']:.3f}"
+    return f"| {row['epoch']} | {loss} | {100 * row['rank_1']:.1f} |"
+
+
+def _cell(text: str) -> str:
+    """Keep what a manifest says from making markup or lines of its own."""
+    return " ".join(text.split()).replace("|", "/").replace("<", "‹").replace("`", "'")

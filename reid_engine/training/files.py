@@ -1,0 +1,60 @@
+"""Files of a training's folder: there whole or not at all; and the checkpoint."""
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reid_engine.encoder.trained import CHECKPOINT_NAME
+from reid_engine.errors import TrainingError
+
+CHECKPOINT_SCHEMA = "reid-training/1"
+
+
+def put(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file beside `path`, then give it that name, so that nobody sees half of it."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(draft)
+        draft.chmod(0o600)
+        with draft.open("rb") as written:
+            os.fsync(written.fileno())
+        draft.replace(path)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be written ({error.strerror}); check the disk, then run again") from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def save_checkpoint(folder: Path, key: str, state: Mapping[str, Any]) -> None:
+    """Keep tensors and plain values, under the key of what is trained on what."""
+    document = {"schema": CHECKPOINT_SCHEMA, "key": key, **state}
+    put(folder / CHECKPOINT_NAME, lambda draft: torch.save(document, draft))
+
+
+def load_checkpoint(folder: Path, key: str) -> dict[str, Any] | None:
+    """Read the checkpoint back; None where there is none. Nothing in it is executed.
+
+    Raises
+    ------
+    TrainingError
+        It is damaged, or of another cohort, encoder or settings.
+    """
+    path = folder / CHECKPOINT_NAME
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        schema, made_for = state["schema"], state["key"]
+    except Exception as error:  # torch raises a dozen kinds for a broken file
+        raise TrainingError(f"{path}: is damaged ({type(error).__name__}); remove it to begin anew") from error
+    if schema != CHECKPOINT_SCHEMA or made_for != key:
+        raise TrainingError(
+            f"{path}: is of a training on another cohort, from another encoder or with other settings; "
+            "run it again as it was, or give a new folder"
+        )
+    return dict(state)

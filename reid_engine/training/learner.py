@@ -1,0 +1,169 @@
+"""The network while it learns: one epoch, features, and its state."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.errors import TrainingError
+from reid_engine.training.augment import as_input, second_visit
+from reid_engine.training.loss import make_loss
+from reid_engine.training.pictures import Pictures
+from reid_engine.training.sampler import BatchSampler
+from reid_engine.training.schedule import default_rate, rate_factor, unfreeze
+from reid_engine.training.settings import TrainingSettings
+
+Ints = NDArray[np.int64]
+
+FEATURES_AT_ONCE = 32
+"""Squares that the network sees at a time when nothing is learnt."""
+
+LARGEST_GRADIENT = 5.0
+"""Norm to which a longer gradient is cut."""
+
+
+class Learner:
+    """A network, its optimiser and the images it learns from.
+
+    Parameters
+    ----------
+    network
+        As :func:`reid_engine.encoder.model.load_network` gives it; it is trained in place.
+    spec
+        Its architecture and recipe.
+    settings
+        What is asked for.
+    pictures
+        The cohort.
+    rows
+        (T,) the images to learn from.
+    device
+        Where it computes: on CUDA in bfloat16 where the card has that.
+    """
+
+    def __init__(
+        self,
+        network: Any,
+        spec: EncoderSpec,
+        settings: TrainingSettings,
+        pictures: Pictures,
+        rows: Ints,
+        device: torch.device,
+    ) -> None:
+        if spec.recipe is None:
+            raise ValueError("an encoder is trained for a recipe")
+        self.recipe = spec.recipe
+        self.settings = settings
+        self.pictures = pictures
+        self.rows = rows
+        self.device = device
+        self.network = network.to(device)
+        if device.type == "cpu":
+            self.network = self.network.to(memory_format=torch.channels_last)
+        self.rate = settings.learning_rate or default_rate(spec.architecture)
+        self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=settings.weight_decay)
+        self._subjects = _codes([pictures.samples[row].subject_id for row in rows])
+        modalities = _codes([pictures.modalities[row] for row in rows])
+        self.sampler = BatchSampler(self._subjects, modalities, per_batch=settings.subjects, images=settings.images)
+        self._loss = make_loss(settings.loss)
+
+    def learn(self, epoch: int, tick: Callable[[int], None]) -> float:
+        """Go through epoch 0, 1, … and give its mean loss; all chance comes from the seed and the epoch's number.
+
+        Parameters
+        ----------
+        epoch
+            Its number.
+        tick
+            Called after each batch with the batches done.
+
+        Raises
+        ------
+        TrainingError
+            The loss is no longer a number.
+        """
+        rng = np.random.default_rng([self.settings.seed, epoch])
+        unfreeze(self.network, all_stages=epoch >= self.settings.frozen_epochs)
+        total = 0.0
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(int(rng.integers(2**62)))
+            for done, places in enumerate(self.sampler.epoch(rng)):
+                self._set_rate(epoch * self.sampler.batches + done)
+                total += self._step(places, rng)
+                tick(done + 1)
+        return total / self.sampler.batches
+
+    def _step(self, places: Ints, rng: np.random.Generator) -> float:
+        squares = self.pictures.squares[self._choose(places, rng)]
+        inputs = as_input(second_visit(squares, rng).to(self.device), self.recipe)
+        with self._mixed():
+            features = self.network(self._laid_out(inputs))
+        loss = self._loss(features.float(), torch.from_numpy(self._subjects[places]).to(self.device))
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            raise TrainingError("the loss is no longer a number; try again with a smaller --learning-rate")
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+        self.optimiser.step()
+        return value
+
+    def _choose(self, places: Ints, rng: np.random.Generator) -> Ints:
+        """Choose one square of each image: of tiles and slices, those at the same place in all of them."""
+        rows = self.rows[places]
+        first, counts = self.pictures.starts[rows], np.diff(self.pictures.starts)[rows]
+        chosen: Ints = first + (rng.random() * counts).astype(np.int64)
+        return chosen
+
+    def _set_rate(self, step: int) -> None:
+        factor = rate_factor(step, self.settings.epochs * self.sampler.batches)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * factor
+
+    def features(self, rows: Ints) -> NDArray[np.float32]:
+        """Give raw features (R, D) of images as an encoder would: unchanged pictures, the mean over their squares."""
+        self.network.eval()
+        found = []
+        starts = self.pictures.starts
+        places = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
+        with torch.inference_mode(), self._mixed():
+            for start in range(0, len(places), FEATURES_AT_ONCE):
+                values = torch.from_numpy(self.pictures.squares[places[start : start + FEATURES_AT_ONCE]])
+                inputs = as_input(values.to(self.device).float() / 255, self.recipe)
+                found.append(self.network(self._laid_out(inputs)).float().cpu().numpy())
+        counts = np.diff(starts)[rows]
+        sums = np.add.reduceat(np.concatenate(found), np.cumsum(counts) - counts, axis=0)
+        return np.asarray(sums / counts[:, None], dtype=np.float32)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Give a copy of the network's state on the CPU."""
+        return {
+            name: value.detach().to("cpu", copy=True).contiguous() for name, value in self.network.state_dict().items()
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Give all that a later epoch depends on."""
+        return {"network": self.weights(), "optimiser": self.optimiser.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+        self.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+
+    def _laid_out(self, inputs: torch.Tensor) -> torch.Tensor:
+        layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
+        return inputs.contiguous(memory_format=layout)
+
+    def _mixed(self) -> AbstractContextManager[Any]:
+        """Compute in bfloat16 on a card that has it; its range needs no scaling of the loss."""
+        fit = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fit)
+
+
+def _codes(names: list[str]) -> Ints:
+    codes: Ints = np.unique(np.array(names, dtype=str), return_inverse=True)[1].astype(np.int64)
+    return codes

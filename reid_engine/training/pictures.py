@@ -1,0 +1,119 @@
+"""The cohort's pictures as the network is shown them, read once."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reid_engine.cohort import Sample
+from reid_engine.encoder.preprocessing import Preprocessing, choose_slices
+from reid_engine.encoder.spec import Recipe
+from reid_engine.encoder.stream import Refused
+from reid_engine.errors import ReidError
+from reid_engine.matcher.thumbnail import thumbnail
+from reid_engine.progress import Progress, silent
+from reid_engine.scan import UNKNOWN, read_scan
+
+READERS = 2
+"""Threads that read."""
+
+Squares = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """N images that could be read, as M squares of 8 bits, cropped to the field, in memory.
+
+    Attributes
+    ----------
+    samples
+        N of them, in the cohort's order.
+    modalities
+        N, as the cohort says it or the scan shows it.
+    squares
+        (M, C, size, size) with C = 1 where all are grey, else 3: tiles and slices of each image in turn.
+    starts
+        (N + 1,): the squares of image i are ``squares[starts[i]:starts[i + 1]]``.
+    thumbnails
+        (N, T), for near-duplicates.
+    refused
+        Images that could not be read; the position is that in the cohort.
+    """
+
+    samples: tuple[Sample, ...]
+    modalities: tuple[str, ...]
+    squares: Squares
+    starts: NDArray[np.int64]
+    thumbnails: NDArray[np.int8]
+    refused: tuple[Refused, ...]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+@dataclass(frozen=True)
+class _One:
+    modality: str
+    squares: list[Squares]
+    thumbnail: NDArray[np.int8]
+
+
+def read_pictures(samples: Sequence[Sample], recipe: Recipe, progress: Progress = silent) -> Pictures:
+    """Read every image of a cohort once; one that cannot be read is refused and the rest go on.
+
+    Parameters
+    ----------
+    samples
+        The cohort's.
+    recipe
+        How squares are cut; standardising comes after the augmentation.
+    progress
+        Called after each image with (done, all, "reading").
+    """
+    preprocessing = Preprocessing(recipe)
+    kept: list[tuple[Sample, _One]] = []
+    refused: list[Refused] = []
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="picture-reader")
+    try:
+        found = pool.map(lambda sample: _read(sample, preprocessing), samples)
+        for position, (sample, one) in enumerate(zip(samples, found, strict=True)):
+            progress(position + 1, len(samples), "reading")
+            if isinstance(one, str):
+                refused.append(Refused(position, sample.path, one))
+            else:
+                kept.append((sample, one))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    colour = any(square.ndim == 3 for _, one in kept for square in one.squares)
+    squares = [_channels(square, colour) for _, one in kept for square in one.squares]
+    empty = np.empty((0, 1, recipe.size, recipe.size), dtype=np.uint8)
+    return Pictures(
+        samples=tuple(sample for sample, _ in kept),
+        modalities=tuple(one.modality for _, one in kept),
+        squares=np.stack(squares) if squares else empty,
+        starts=np.cumsum([0, *(len(one.squares) for _, one in kept)]).astype(np.int64),
+        thumbnails=np.stack([one.thumbnail for _, one in kept]) if kept else np.empty((0, 0), dtype=np.int8),
+        refused=tuple(refused),
+    )
+
+
+def _read(sample: Sample, preprocessing: Preprocessing) -> _One | str:
+    """Give an image's squares, or the reason why there are none."""
+    try:
+        scan = read_scan(sample.path, modality=sample.modality)
+    except ReidError as error:
+        return str(error)
+    if scan.modality == UNKNOWN:
+        return f"{sample.sample_id}: the modality cannot be told; give it in the manifest's column `modality`"
+    chosen = choose_slices(scan.shape[0], preprocessing.recipe.slices)
+    cut = [tile for index in chosen for tile in preprocessing.pictures(scan.eight_bit(index), scan.modality)]
+    return _One(scan.modality, [np.asarray(tile, dtype=np.uint8) for tile in cut], thumbnail(scan))
+
+
+def _channels(square: Squares, colour: bool) -> Squares:
+    """Give a square (C, size, size); grey fills all channels."""
+    if square.ndim == 3:
+        return np.ascontiguousarray(square.transpose(2, 0, 1))
+    return np.repeat(square[None], 3 if colour else 1, axis=0)

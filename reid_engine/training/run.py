@@ -1,0 +1,254 @@
+"""A whole training: split, epochs, early stopping, and the folder of the encoder."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reid_engine.cohort import Cohort
+from reid_engine.encoder.model import find_device, load_network
+from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.encoder.stream import Refused
+from reid_engine.encoder.trained import (
+    CHECKPOINT_NAME,
+    DESCRIPTION_NAME,
+    WEIGHTS_NAME,
+    describe_trained,
+    read_trained,
+    trained_name,
+)
+from reid_engine.encoder.weights import hash_state
+from reid_engine.errors import TrainingError
+from reid_engine.progress import Progress, silent
+from reid_engine.training.card import Judged, make_card, render_card
+from reid_engine.training.files import load_checkpoint, put, save_checkpoint
+from reid_engine.training.folder import CARD_NAME, CARD_TEXT_NAME, look_at_folder
+from reid_engine.training.learner import Learner
+from reid_engine.training.loss import look_at_loss
+from reid_engine.training.pictures import Pictures, read_pictures
+from reid_engine.training.rank import HeldOut
+from reid_engine.training.settings import TrainingSettings
+from reid_engine.training.split import Split, split_subjects
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What came out of a training.
+
+    Attributes
+    ----------
+    spec
+        The encoder in its folder.
+    card
+        What was measured; see :func:`reid_engine.training.card.make_card`.
+    refused
+        Images that could not be read.
+    """
+
+    spec: EncoderSpec
+    card: dict[str, Any]
+    refused: tuple[Refused, ...]
+
+
+def train(
+    cohort: Cohort,
+    base: EncoderSpec,
+    out: Path,
+    settings: TrainingSettings | None = None,
+    *,
+    name: str,
+    size: int | None = None,
+    weights: Path | None = None,
+    device: str | None = None,
+    command: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Trained:
+    """Train an encoder on a cohort; stopped half-way, the same call goes on after the last whole epoch.
+
+    Parameters
+    ----------
+    cohort
+        At least :data:`reid_engine.training.split.FEWEST_SUBJECTS` subjects with two images of one modality.
+    base
+        The encoder to start from.
+    out
+        Folder for the encoder; new, empty, or that of a training which was stopped.
+    settings
+        Defaults when left out.
+    name
+        What the encoder is called; the hash of its weights is added.
+    size
+        Side of the input in pixels, where it is not to be the base encoder's.
+    weights
+        The base encoder's weights from a local file.
+    device
+        As for :func:`reid_engine.encoder.load_encoder`.
+    command
+        What the user typed, for the card.
+    progress
+        Called with (done, all, what happens).
+
+    Raises
+    ------
+    TrainingError
+        There are too few subjects, the folder holds something else, or a package is missing.
+    EncoderError
+        The base encoder cannot be loaded.
+    """
+    settings = settings or TrainingSettings()
+    look_at_loss(settings.loss)
+    look_at_folder(out)
+    guessed = [sample.modality or "" for sample in cohort.samples]
+    split_subjects([sample.subject_id for sample in cohort.samples], guessed, settings.seed)
+    place = find_device(device)
+    spec = resize(base, size)
+    network, _ = load_network(spec, weights=weights)
+    spec = replace(spec, dim=int(network.num_features))
+    if spec.recipe is None:
+        raise TrainingError(f"{spec.name}: its input is not known; choose another encoder")
+    pictures = read_pictures(cohort.samples, spec.recipe, progress)
+    split = split_subjects([one.subject_id for one in pictures.samples], pictures.modalities, settings.seed)
+    learner = Learner(network, spec, settings, pictures, split.training, place)
+    course = _Course(learner, split, out, _key(spec, settings, pictures, learner))
+    course.go_on(progress)
+    return _finish(course, spec, out, name=name, command=command)
+
+
+def resize(spec: EncoderSpec, size: int | None) -> EncoderSpec:
+    """Give the spec of the same network for another input size; None keeps it."""
+    if size is None or spec.recipe is None or size == spec.recipe.size:
+        return spec
+    fixed = "img_size" in spec.options or spec.architecture.startswith("vit_")
+    options = {**spec.options, "img_size": size} if fixed else spec.options
+    return replace(spec, recipe=replace(spec.recipe, size=size), options=options)
+
+
+class _Course:
+    """The epochs, from the start or from where a process was killed.
+
+    Parameters
+    ----------
+    learner
+        With the base encoder's weights.
+    split
+        The parts of its pictures.
+    out
+        Where the checkpoint lies.
+    key
+        Says what is trained on what.
+    """
+
+    def __init__(self, learner: Learner, split: Split, out: Path, key: str) -> None:
+        self.learner = learner
+        self.split = split
+        self.out = out
+        self.key = key
+        self.choosing = HeldOut(learner.pictures, split.choosing)
+        self.judging = HeldOut(learner.pictures, split.judging)
+        for held in (self.choosing, self.judging):
+            if not len(held.ranks(np.ones((len(held.rows), 1), dtype=np.float32)).hits):
+                raise TrainingError(
+                    "the held-out subjects have no two images that are not near-duplicates; add images of other visits"
+                )
+        self.before = self.judging.ranks(learner.features(split.judging))
+        start = self.choosing.ranks(learner.features(split.choosing)).merit
+        self.history: list[dict[str, float | int | None]] = [
+            {"epoch": 0, "loss": None, "rank_1": start[0], "margin": start[1]}
+        ]
+        self.best_epoch = 0
+        self.best = learner.weights()
+
+    def go_on(self, progress: Progress) -> None:
+        """Train until the epochs are over or held-out rank-1 no longer rises."""
+        held = load_checkpoint(self.out, self.key)
+        if held is not None:
+            self.learner.restore(held)
+            self.history = json.loads(held["history"])
+            self.best_epoch, self.best = int(held["best_epoch"]), held["best"]
+        self.out.mkdir(parents=True, exist_ok=True)
+        settings, batches = self.learner.settings, self.learner.sampler.batches
+        while len(self.history) <= settings.epochs and len(self.history) - 1 - self.best_epoch < settings.patience:
+            epoch = len(self.history) - 1
+            best = self._merit(self.best_epoch)[0]
+            what = f"epoch {epoch + 1} of {settings.epochs}, held-out rank-1 so far {100 * best:.1f} %"
+            done = epoch * batches
+            loss = self.learner.learn(epoch, lambda n: progress(done + n, settings.epochs * batches, what))  # noqa: B023
+            merit = self.choosing.ranks(self.learner.features(self.split.choosing)).merit
+            self.history.append({"epoch": epoch + 1, "loss": loss, "rank_1": merit[0], "margin": merit[1]})
+            if merit > self._merit(self.best_epoch):
+                self.best_epoch, self.best = epoch + 1, self.learner.weights()
+            self._save()
+
+    def _merit(self, epoch: int) -> tuple[float, float]:
+        row = self.history[epoch]
+        return float(row["rank_1"] or 0.0), float(row["margin"] or 0.0)
+
+    def _save(self) -> None:
+        state = self.learner.state()
+        state |= {"history": json.dumps(self.history), "best_epoch": self.best_epoch, "best": self.best}
+        save_checkpoint(self.out, self.key, state)
+
+    def judge(self) -> Judged:
+        """Load the best epoch and look at the subjects that nothing has looked at since the start."""
+        self.learner.network.load_state_dict(self.best)
+        after = self.judging.ranks(self.learner.features(self.split.judging))
+        return Judged(self.before, after, self.judging.subjects, self.judging.sessions)
+
+
+def _finish(course: _Course, spec: EncoderSpec, out: Path, *, name: str, command: Sequence[str]) -> Trained:
+    """Write the encoder, its description last: a folder with that is whole."""
+    from safetensors.torch import save_file
+
+    pictures, weights_hash = course.learner.pictures, hash_state(course.best)
+    modalities = tuple(sorted({pictures.modalities[row] for row in course.split.training}))
+    trained = replace(spec, name=trained_name(name, weights_hash), modalities=modalities)
+    card = make_card(
+        spec=trained,
+        base=spec,
+        settings=course.learner.settings,
+        rate=course.learner.rate,
+        pictures=pictures,
+        split=course.split,
+        judged=course.judge(),
+        history=course.history,
+        best_epoch=course.best_epoch,
+        command=command,
+    )
+    trained = replace(trained, licence=card["licence"])
+    out.mkdir(parents=True, exist_ok=True)
+    put(out / WEIGHTS_NAME, lambda draft: save_file(course.best, draft))
+    put(out / CARD_NAME, lambda draft: draft.write_text(_json(card), encoding="utf-8"))
+    put(out / CARD_TEXT_NAME, lambda draft: draft.write_text(render_card(card), encoding="utf-8"))
+    description = describe_trained(trained, spec.name, weights_hash)
+    put(out / DESCRIPTION_NAME, lambda draft: draft.write_text(_json(description), encoding="utf-8"))
+    with suppress(OSError):
+        (out / CHECKPOINT_NAME).unlink(missing_ok=True)
+    return Trained(read_trained(out), card, pictures.refused)
+
+
+def _json(document: dict[str, Any]) -> str:
+    return json.dumps(document, allow_nan=False, indent=2) + "\n"
+
+
+def _key(spec: EncoderSpec, settings: TrainingSettings, pictures: Pictures, learner: Learner) -> str:
+    """Hash what fixes the result: images, subjects, weights, recipe and settings; paths are not in it."""
+    digest = hashlib.sha256(np.ascontiguousarray(pictures.squares).data)
+    facts = {
+        "subjects": [sample.subject_id for sample in pictures.samples],
+        "sessions": [sample.session_id for sample in pictures.samples],
+        "modalities": pictures.modalities,
+        "weights": hash_state(learner.weights()),
+        "architecture": spec.architecture,
+        "options": dict(spec.options),
+        "recipe": asdict(spec.recipe) if spec.recipe else None,
+        "settings": settings.to_json(),
+        "torch": torch.__version__,
+    }
+    digest.update(json.dumps(facts, sort_keys=True).encode())
+    return digest.hexdigest()

@@ -1,0 +1,54 @@
+"""How the learning rate goes, and which stages of the network are trained when."""
+
+import math
+from typing import Any
+
+WARM_UP = 0.1
+"""Share of all steps in which the learning rate rises."""
+
+LAST_STAGES = 1 / 3
+"""Share of the network's stages that is trained from the start; the others join later."""
+
+CONVOLUTIONAL_RATE, TRANSFORMER_RATE = 3e-4, 3e-5
+"""Default learning rates."""
+
+
+def rate_factor(step: int, steps: int) -> float:
+    """Give the factor, above 0 and up to 1, of the learning rate at step 0..steps-1.
+
+    A linear rise, then half a cosine (Loshchilov & Hutter, SGDR, ICLR 2017).
+    """
+    rise = max(1, round(WARM_UP * steps))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise + 1) / max(steps - rise + 1, 1)))
+
+
+def default_rate(architecture: str) -> float:
+    """Give the learning rate of a timm architecture: transformers take a tenth of what convolutions do."""
+    return TRANSFORMER_RATE if architecture.startswith(("vit_", "deit", "beit", "eva")) else CONVOLUTIONAL_RATE
+
+
+def stages(network: Any) -> list[list[str]]:
+    """Give the names of a timm network's parameters by stage, from the input on."""
+    from timm.models import group_parameters
+
+    grouped = group_parameters(network, network.group_matcher(coarse=True))
+    return [grouped[key] for key in sorted(grouped)]
+
+
+def unfreeze(network: Any, *, all_stages: bool) -> None:
+    """Let gradients reach all stages, or the last ones only; batch statistics stay those of the base encoder.
+
+    Batches of few subjects give poor statistics (Musgrave, Belongie & Lim, A metric learning reality check, ECCV 2020,
+    freeze them as well), and the encoder that comes out treats an image alike whatever is beside it.
+    """
+    order = stages(network)
+    last = max(1, round(LAST_STAGES * len(order)))
+    trained = {name for names in (order if all_stages else order[-last:]) for name in names}
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name in trained)
+    network.train()
+    for module in network.modules():
+        if "BatchNorm" in type(module).__name__:
+            module.eval()
