@@ -55,7 +55,7 @@ class _Wanted:
 @click.command(short_help="Measure how re-identifiable a whole cohort is.")
 @click.argument("cohort", type=FOLDER)
 @click.option("--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the report.")
-@click.option("--encoder", multiple=True, metavar="NAME", help="Encoder or auto, again for more; see: encoders.")
+@click.option("--encoder", multiple=True, metavar="NAME", help="Encoder, trained one's folder or auto; again for more.")
 @click.option("--weights", multiple=True, type=FOLDER, metavar="FILE", help="Weights of each --encoder, in that order.")
 @click.option("--separate", default="dataset", metavar="COLUMN", help="Never compare across values of this column.")
 @click.option("--no-baselines", is_flag=True, help="Leave out pixels, border, untrained network and demographics.")

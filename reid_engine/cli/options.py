@@ -42,7 +42,7 @@ output_options = _chain(
 gallery_option = click.option("--gallery", type=FOLDER, required=True, metavar="DIR", help="The gallery's folder.")
 
 encoder_options = _chain(
-    click.option("--encoder", metavar="NAME", help="Encoder; see: reid-engine encoders."),
+    click.option("--encoder", metavar="NAME", help="Encoder (see: reid-engine encoders), or a trained one's folder."),
     click.option("--weights", type=FOLDER, metavar="FILE", help="The encoder's weights: a file, or its folder."),
 )
 

@@ -18,7 +18,7 @@ from reid_engine.cli.streams import say
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port; 0 takes a free one."
 )
-@click.option("--encoder", metavar="NAME", help="Encoder; by default the gallery's.")
+@click.option("--encoder", metavar="NAME", help="Encoder, or the folder of a trained one; by default the gallery's.")
 @click.option("--allow-remote", is_flag=True, help="Let other machines reach it; nobody is asked for a password.")
 @output_options
 def serve(

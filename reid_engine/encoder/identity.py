@@ -10,7 +10,7 @@ class EncoderIdentity:
     Parameters
     ----------
     name
-        The registered name, or ``timm:NAME``.
+        The registered name, ``timm:NAME``, or ``trained:NAME-HASH`` of one that was trained here.
     dim
         Length D of an embedding.
     fingerprint

@@ -99,7 +99,7 @@ def load_encoder(
     Parameters
     ----------
     name
-        A registered name, or any timm model as ``timm:NAME``.
+        A registered name, any timm model as ``timm:NAME``, or a trained encoder by its folder or name.
     weights
         A local weights file instead of the spec's own, or a folder that holds it.
     device

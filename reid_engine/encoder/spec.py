@@ -274,7 +274,9 @@ class EncoderSpec:
     @property
     def files(self) -> tuple[str, ...]:
         """Names under which its weights are published, the preferred first; empty for those that are not."""
-        return () if self.source is None or isinstance(self.source, PackagedWeights | FolderWeights) else self.source.files
+        return (
+            () if self.source is None or isinstance(self.source, PackagedWeights | FolderWeights) else self.source.files
+        )
 
     @property
     def repository(self) -> str | None:

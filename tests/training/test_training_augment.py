@@ -29,7 +29,8 @@ def test_shape_and_range_are_kept(channels):
     assert made.shape == (6, channels, 64, 64)
     assert made.dtype == torch.float32
     assert torch.isfinite(made).all()
-    assert 0 <= float(made.min()) and float(made.max()) <= 1
+    assert float(made.min()) >= 0
+    assert float(made.max()) <= 1
 
 
 def test_the_seed_alone_decides():

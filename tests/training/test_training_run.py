@@ -64,9 +64,9 @@ def test_folder_holds_the_encoder_and_its_card(whole):
     assert parts["training"]["modalities"] == {"CXR": 18}
     assert parts["licences"] == ["not stated in the manifest"]
     assert len(card["curve"]) == 4
-    assert card["held_out"]["subjects"] == 2 and card["held_out"]["queries"] == 6
+    assert (card["held_out"]["subjects"], card["held_out"]["queries"]) == (2, 6)
     text = (out / "model_card.md").read_text()
-    assert result.spec.name in text and "Apache-2.0" in text and "not stated" in text
+    assert all(said in text for said in (result.spec.name, "Apache-2.0", "not stated"))
     assert not any(f"P{n:03d}" in text + json.dumps(card) for n in range(1, 11))
 
 
@@ -94,7 +94,7 @@ def test_a_stopped_training_says_so(train_small, stop_in_epoch, tmp_path):
     with pytest.raises(TrainingError, match="other settings"):
         train_small(out, learning_rate=0.5)
     (out / "checkpoint.pt").write_bytes(b"torn")
-    with pytest.raises(TrainingError, match="damaged .* remove it to begin anew"):
+    with pytest.raises(TrainingError, match=r"damaged .* remove it to begin anew"):
         train_small(out)
 
 

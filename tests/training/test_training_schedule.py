@@ -14,7 +14,7 @@ from reid_engine.training.settings import LOSSES
 def test_rate_rises_to_one_and_falls_to_nearly_nothing():
     factors = [rate_factor(step, 100) for step in range(100)]
     top = int(np.argmax(factors))
-    assert factors[top] == 1 and top == 9
+    assert (top, factors[top]) == (9, 1)
     assert factors[:10] == sorted(factors[:10])
     assert factors[9:] == sorted(factors[9:], reverse=True)
     assert 0 < factors[-1] < 0.01
