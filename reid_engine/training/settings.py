@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-LOSSES = ("supcon", "multi-similarity", "ntxent", "circle", "triplet")
+LOSSES = ("multi-similarity", "supcon", "ntxent", "circle", "triplet")
 """Losses by name, the default first; see :mod:`reid_engine.training.loss`."""
 
 

@@ -206,7 +206,7 @@ def test_held_out_rank_1_is_that_of_the_evaluation(small_cohort, encoder, tmp_pa
     cohort = read_cohort(small_cohort)
     report = evaluate(cohort, [encoder], store=tmp_path, baselines=[])
     rows = report.to_json()["results"]
-    wanted = {"metric": "rank-1", "attacker": "cosine", "level": "image"}
+    wanted = {"kind": "encoder", "metric": "rank-1", "attacker": "cosine", "level": "image"}
     stratum = "near-duplicates removed"
     found = [r for r in rows if r["stratum"] == stratum and all(r[key] == value for key, value in wanted.items())]
     pictures = read_pictures(cohort.samples, encoder.spec.recipe)

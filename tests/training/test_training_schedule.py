@@ -56,7 +56,7 @@ def test_every_loss_is_lower_for_features_that_tell_subjects_apart(name):
 
 
 def test_an_unknown_loss_is_refused():
-    with pytest.raises(TrainingError, match=r"no loss is called 'hinge'; there are supcon"):
+    with pytest.raises(TrainingError, match=r"no loss is called 'hinge'; there are multi-similarity, supcon"):
         loss.look_at_loss("hinge")
 
 
