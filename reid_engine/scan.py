@@ -143,7 +143,7 @@ def read_scan(
     found, source, confidence = _settle_modality(raw, wanted, display)
     eight = to_eight_bit(display)
     scan = Scan(
-        values=display,
+        values=eight if display.dtype == np.uint8 else to_unit(display),
         modality=found,
         modality_source=source,
         modality_confidence=confidence,
@@ -188,7 +188,7 @@ def digest_pixels(pixels: NDArray[np.float32] | NDArray[np.uint8]) -> str:
 def to_eight_bit(values: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Round display values in [0, 1] to 0 to 255; what has 8 bits is given back."""
     if values.dtype == np.uint8:
-        return np.asarray(values, dtype=np.uint8)
+        return np.ascontiguousarray(values, dtype=np.uint8)
     scaled = values * np.float32(255)
     eight: NDArray[np.uint8] = np.rint(scaled, out=scaled).astype(np.uint8)
     return eight

@@ -1,24 +1,13 @@
 """``reid-engine check SCAN --gallery DIR``: one scan against the gallery."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from reid_engine.cli.failures import GATE_FAILED
 from reid_engine.cli.options import FOLDER, encoder_options, gallery_option, output_options
 from reid_engine.cli.output import console, print_json
-from reid_engine.cli.preflight import (
-    known_modality,
-    load_assessor,
-    look_at_encoder,
-    look_at_gallery,
-    look_at_weights,
-)
-
-if TYPE_CHECKING:
-    from reid_engine.matcher.ledger import Ledger
-    from reid_engine.scan import Scan
+from reid_engine.cli.preflight import open_check
 
 LEVELS = ("low", "elevated", "high")
 
@@ -66,15 +55,8 @@ def check(
     SCAN is a DICOM, NIfTI, NRRD, PNG, JPEG or TIFF file, or a folder that is one DICOM series. It is
     compared with the images of the gallery and neither stored nor sent anywhere.
     """
-    from reid_engine.readers.sniff import sniff
-
-    sniff(scan)
-    ledger = look_at_gallery(gallery)
-    look_at_encoder(encoder, gallery, ledger)
-    look_at_weights(weights)
-    picture = _read(scan, known_modality(modality))
-    assumptions = {"prior_enrolled": prior_enrolled, "population": population, "top": top}
-    report = _assess(picture, gallery, ledger, encoder, weights, assumptions)
+    picture, assessor = open_check(scan, gallery, modality, encoder, weights)
+    report = assessor.assess(picture, prior_enrolled=prior_enrolled, population=population, top=top).to_json()
     if as_json:
         print_json(report)
     else:
@@ -82,24 +64,6 @@ def check(
 
         console().print(risk_report(report))
     return GATE_FAILED if _gate_failed(report["risk"]["level"], fail_on) else 0
-
-
-def _read(path: Path, modality: str | None) -> "Scan":
-    """Read the scan before the network is loaded, so that a broken file is refused early."""
-    from reid_engine.scan import read_scan
-
-    return read_scan(path, modality=modality)
-
-
-def _assess(
-    scan: "Scan",
-    gallery: Path,
-    ledger: "Ledger",
-    encoder_name: str | None,
-    weights: Path | None,
-    assumptions: dict[str, Any],
-) -> dict[str, Any]:
-    return load_assessor(encoder_name, weights, gallery, ledger).assess(scan, **assumptions).to_json()
 
 
 def _gate_failed(level: str, limit: str | None) -> bool:

@@ -83,8 +83,8 @@ def evaluate(
 
     The folder --out gets report.html for people, report.json with every number, queries.csv with what each image
     found, and embeddings/ for the next time. The last two single out people: share the first two alone, made with
-    --no-images. Sets that the column --separate tells apart are
-    never compared with each other, because their origin would be a shortcut.
+    --no-images. Sets that the column --separate tells apart are never compared with each other, because their
+    origin would be a shortcut.
 
     With limits, the upper end of the 95 % interval of the strongest attacker decides; one that is passed over
     makes the command exit with 1.

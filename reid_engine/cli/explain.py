@@ -6,7 +6,7 @@ import click
 
 from reid_engine.cli.options import FOLDER, encoder_options, gallery_option, output_options
 from reid_engine.cli.output import console, print_json, progress_bar
-from reid_engine.cli.preflight import known_modality, load_assessor, look_at_encoder, look_at_gallery, look_at_weights
+from reid_engine.cli.preflight import open_check
 
 
 @click.command(short_help="Show which regions of one scan made it match.")
@@ -31,21 +31,16 @@ def explain(
 
     Regions are blurred in turn, and the similarity that is lost is drawn where they lie.
     """
-    from reid_engine.readers.sniff import sniff
+    from reid_engine.report.written import look_at_picture_path, write_picture
 
-    sniff(scan)
-    ledger = look_at_gallery(gallery)
-    look_at_encoder(encoder, gallery, ledger)
-    look_at_weights(weights)
+    look_at_picture_path(out, scan)
+    picture, assessor = open_check(scan, gallery, modality, encoder, weights)
     from reid_engine.explanation import explain as explain_match
-    from reid_engine.report.heat import write_heat
-    from reid_engine.scan import read_scan
+    from reid_engine.report.heat import heat_png
 
-    picture = read_scan(scan, modality=known_modality(modality))
-    assessor = load_assessor(encoder, weights, gallery, ledger)
     with progress_bar() as progress:
         found = explain_match(assessor, picture, subject, progress=progress)
-    write_heat(out, picture, found.map)
+    write_picture(out, heat_png(picture, found.map), scan)
     facts = {"subject_id": found.subject_id, "sample_id": found.sample_id, "similarity": found.similarity}
     facts |= {"most_lost": float(found.map.max()), "map": str(out)}
     if as_json:

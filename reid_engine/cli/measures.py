@@ -6,7 +6,7 @@ import click
 
 from reid_engine.cli.options import FOLDER, encoder_options, gallery_option, output_options
 from reid_engine.cli.output import console, print_json, progress_bar
-from reid_engine.cli.preflight import known_modality, load_assessor, look_at_encoder, look_at_gallery, look_at_weights
+from reid_engine.cli.preflight import open_check
 
 
 @click.command(short_help="Tell what would lower the risk of one scan.")
@@ -32,23 +32,15 @@ def measures(
     SCAN itself is never written to. The table tells the risk before and after, and how much of the picture is left;
     an attacker who trains on pictures that went through a measure may undo part of it.
     """
-    from reid_engine.readers.sniff import sniff
-
-    sniff(scan)
-    ledger = look_at_gallery(gallery)
-    look_at_encoder(encoder, gallery, ledger)
-    look_at_weights(weights)
+    picture, assessor = open_check(scan, gallery, modality, encoder, weights)
     from reid_engine.measures.comparison import compare_measures, to_document
-    from reid_engine.scan import read_scan
 
-    picture = read_scan(scan, modality=known_modality(modality))
-    assessor = load_assessor(encoder, weights, gallery, ledger)
     with progress_bar() as progress:
         before, rows = compare_measures(assessor, picture, names or None, progress=progress)
     if previews is not None:
         from reid_engine.measures.previews import write_previews
 
-        write_previews(previews, rows)
+        write_previews(previews, rows, scan)
     document = to_document(before, rows)
     if as_json:
         print_json(document)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from reid_engine.encoder import Encoder
     from reid_engine.matcher.ledger import Ledger
     from reid_engine.risk import RiskAssessor
+    from reid_engine.scan import Scan
 
 
 def look_at_gallery(path: Path, *, filled: bool = True) -> "Ledger":
@@ -123,10 +124,21 @@ def load_gallery_encoder(name: str | None, weights: Path | None, ledger: "Ledger
     return encoder
 
 
-def load_assessor(name: str | None, weights: Path | None, gallery: Path, ledger: "Ledger") -> "RiskAssessor":
-    """Open a gallery with the encoder that was asked for, or its own."""
-    encoder = load_gallery_encoder(name, weights, ledger)
+def open_check(
+    scan: Path, gallery: Path, modality: str | None, encoder: str | None, weights: Path | None
+) -> "tuple[Scan, RiskAssessor]":
+    """Read a scan, and open a gallery with the encoder that was asked for or its own; cheap refusals come first."""
+    from reid_engine.readers.sniff import sniff
+
+    sniff(scan)
+    ledger = look_at_gallery(gallery)
+    look_at_encoder(encoder, gallery, ledger)
+    look_at_weights(weights)
+    from reid_engine.scan import read_scan
+
+    picture = read_scan(scan, modality=known_modality(modality))
+    network = load_gallery_encoder(encoder, weights, ledger)
     from reid_engine.matcher.gallery import Gallery
     from reid_engine.risk import RiskAssessor
 
-    return RiskAssessor(Gallery.open(gallery, encoder=encoder.identity), encoder)
+    return picture, RiskAssessor(Gallery.open(gallery, encoder=network.identity), network)

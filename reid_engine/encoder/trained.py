@@ -27,6 +27,12 @@ TRAINED_PREFIX = "trained:"
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What a trained encoder may be called; the hash of its weights is added."""
 
+_ARCHITECTURE = re.compile(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?")
+"""A name in timm; with a colon or a slash it would be a place to fetch from."""
+
+OPTIONS = frozenset({"img_size", "global_pool", "fc_norm"})
+"""Arguments of ``timm.create_model`` that are taken from a file; others would have it read further files."""
+
 _HASH_DIGITS = 8
 
 _seen: dict[str, Path] = {}
@@ -102,6 +108,7 @@ def describe_trained(spec: EncoderSpec, base: str, weights_hash: str) -> dict[st
         "base": base,
         "architecture": spec.architecture,
         "options": dict(spec.options),
+        "renormalise": spec.renormalise,
         "dim": spec.dim,
         "modalities": list(spec.modalities),
         "recipe": {name: getattr(recipe, name) for name in recipe.__dataclass_fields__},
@@ -118,8 +125,11 @@ def _spec(document: Mapping[str, Any], folder: Path) -> EncoderSpec:
         raise ValueError("not a trained encoder's name")
     if trained_name(own[: -_HASH_DIGITS - 1], document["weights_sha256"]) != name:
         raise ValueError("not the name of these weights")
-    if not isinstance(architecture, str) or not isinstance(dim, int) or dim < 1:
+    if not _ARCHITECTURE.fullmatch(architecture) or type(dim) is not int or dim < 1:
         raise ValueError("no architecture or width")
+    options, renormalise = dict(document["options"]), document.get("renormalise", False)
+    if not set(options) <= OPTIONS or type(renormalise) is not bool:
+        raise ValueError("options that no encoder has")
     return EncoderSpec(
         name=name,
         architecture=architecture,
@@ -127,7 +137,8 @@ def _spec(document: Mapping[str, Any], folder: Path) -> EncoderSpec:
         modalities=tuple(str(one) for one in document["modalities"]),
         recipe=_recipe(document["recipe"]),
         source=FolderWeights(folder / WEIGHTS_NAME),
-        options=dict(document["options"]),
+        options=options,
+        renormalise=renormalise,
         licence=str(document["licence"]),
         citation=str(document["citation"]),
     )

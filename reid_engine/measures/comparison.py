@@ -121,18 +121,17 @@ def compare_measures(
     """
     chosen = measures_for(scan) if names is None else tuple(_find(name, scan) for name in names)
 
-    def look(picture: Scan, subject: str | None) -> Outcome:
-        report = assessor.assess(picture, prior_enrolled=prior_enrolled, population=population, top=_ALL)
-        return _outcome(report.to_json(), subject)
+    def look(picture: Scan) -> dict[str, Any]:
+        return assessor.assess(picture, prior_enrolled=prior_enrolled, population=population, top=_ALL).to_json()
 
-    before_report = assessor.assess(scan, prior_enrolled=prior_enrolled, population=population, top=_ALL).to_json()
-    subject = before_report["risk"]["subject_id"]
-    before = _outcome(before_report, subject)
+    whole = look(scan)
+    subject = whole["risk"]["subject_id"]
+    before = _outcome(whole, subject)
     rows = []
     for done, measure in enumerate(chosen):
         progress(done, len(chosen), "measures")
         changed = measure.apply(scan)
-        after = look(changed, subject)
+        after = _outcome(look(changed), subject)
         alike = picture_fidelity(scan.pixels, changed.pixels) if measure.keeps_shape else None
         kept = math.prod(changed.shape[:3]) / math.prod(scan.shape[:3])
         rows.append(Comparison(measure, after, _lowers(before, after), alike, kept, changed))

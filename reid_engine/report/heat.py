@@ -1,12 +1,10 @@
 """A map drawn over the scan that it belongs to."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reid_engine.errors import ReidError
 from reid_engine.scan import Scan
 
 OPACITY = 0.6
@@ -29,18 +27,3 @@ def heat_png(scan: Scan, map_: NDArray[np.float32]) -> bytes:
     written = io.BytesIO()
     Image.fromarray(drawn).save(written, format="PNG")
     return written.getvalue()
-
-
-def write_heat(path: Path, scan: Scan, map_: NDArray[np.float32]) -> None:
-    """Write `heat_png` to a file.
-
-    Raises
-    ------
-    ReidError
-        It cannot be written.
-    """
-    data = heat_png(scan, map_)
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise ReidError(f"{path}: cannot be written ({error.strerror}); choose another place") from None

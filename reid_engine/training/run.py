@@ -246,6 +246,7 @@ def _key(spec: EncoderSpec, settings: TrainingSettings, pictures: Pictures, lear
         "weights": hash_state(learner.weights()),
         "architecture": spec.architecture,
         "options": dict(spec.options),
+        "renormalise": spec.renormalise,
         "recipe": asdict(spec.recipe) if spec.recipe else None,
         "settings": settings.to_json(),
         "torch": torch.__version__,

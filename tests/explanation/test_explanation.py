@@ -108,7 +108,32 @@ def test_command(place, invoke_command, tmp_path):
     drawn = np.asarray(Image.open(out)).astype(int)
     assert drawn.shape == (SIZE, SIZE, 3)
     assert np.abs(drawn - np.asarray(Image.open(scan))[..., None]).max() > 50
-    refused = invoke_command(*words, "--out", tmp_path / "nowhere" / "map.png")
+
+
+def test_the_scan_is_never_written_to(place, invoke_command, tmp_path):
+    folder, assessor = place
+    scan = tmp_path / "scan.png"
+    shutil.copy(folder / "cohort" / "cxr_P009_s1.png", scan)
+    before = scan.read_bytes()
+    words = (scan, "--gallery", assessor.gallery.path, "--modality", "CXR")
+    (tmp_path / "link.png").symlink_to(scan)
+    for out, why in (
+        (scan, "is the scan itself"),
+        (tmp_path / "link.png", "is the scan itself"),
+        (tmp_path / "map.jpg", "ends in .png"),
+        (tmp_path / "nowhere" / "map.png", "cannot be written"),
+    ):
+        refused = invoke_command("explain", *words, "--out", out)
+        assert refused.exit_code == 2
+        assert why in refused.stderr
+        assert refused.stderr.count("\n") == 1
+    scan.rename(tmp_path / "blur.png")
+    words = (tmp_path / "blur.png", *words[1:])
+    refused = invoke_command("measures", *words, "--measure", "blur", "--previews", tmp_path)
     assert refused.exit_code == 2
-    assert "cannot be written" in refused.stderr
-    assert refused.stderr.count("\n") == 1
+    assert "is the scan itself" in refused.stderr
+    refused = invoke_command("measures", *words, "--measure", "blur", "--previews", tmp_path / "blur.png")
+    assert refused.exit_code == 2
+    assert "cannot be made" in refused.stderr
+    assert (tmp_path / "blur.png").read_bytes() == before
+    assert {one.name for one in tmp_path.iterdir()} == {"blur.png", "link.png"}

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from reid_engine.cohort import read_cohort
-from reid_engine.encoder import find_spec, load_encoder, trained
+from reid_engine.encoder import find_spec, load_encoder, specs, trained
+from reid_engine.encoder.trained import describe_trained, read_trained, trained_name
 from reid_engine.encoder.weights import read_state
 from reid_engine.errors import EncoderError, GalleryError, TrainingError
 from reid_engine.scan import read_scan
@@ -145,6 +147,10 @@ def test_an_encoder_that_is_gone_or_elsewhere_says_what_to_type(whole, tmp_path)
         lambda held: held["recipe"].update(further=1),
         lambda held: held.update(dim=None),
         lambda held: held.update(modalities=None),
+        lambda held: held.update(architecture="hf-hub:somebody/model"),
+        lambda held: held.update(architecture="local-dir:/somewhere"),
+        lambda held: held.update(options={"checkpoint_path": "/somewhere/weights.pth"}),
+        lambda held: held.update(renormalise="yes"),
     ],
 )
 def test_damaged_descriptions_are_refused_in_one_line(whole, tmp_path, damage):
@@ -154,6 +160,26 @@ def test_damaged_descriptions_are_refused_in_one_line(whole, tmp_path, damage):
     (tmp_path / "encoder.safetensors").write_bytes(b"")
     with pytest.raises(EncoderError, match=r"encoder.json: is damaged .* restore it, or train again"):
         find_spec(str(tmp_path))
+
+
+@pytest.mark.parametrize("base", specs(), ids=lambda spec: spec.name)
+def test_a_description_holds_all_that_the_network_is_built_of(tmp_path, base):
+    own = replace(base, name=trained_name("x", "0" * 64))
+    (tmp_path / "encoder.json").write_text(json.dumps(describe_trained(own, base.name, "0" * 64)))
+    (tmp_path / "encoder.safetensors").write_bytes(b"")
+    back = read_trained(tmp_path)
+    for held in (
+        "name",
+        "architecture",
+        "dim",
+        "recipe",
+        "options",
+        "renormalise",
+        "modalities",
+        "licence",
+        "citation",
+    ):
+        assert getattr(back, held) == getattr(own, held)
 
 
 def test_torn_json_other_versions_and_missing_weights_are_refused(whole, tmp_path):
