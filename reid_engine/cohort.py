@@ -1,8 +1,8 @@
 """A cohort: samples with their subjects, sessions and attributes, from a manifest or a DICOM folder."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -94,6 +94,24 @@ class Cohort:
     skipped: tuple[str, ...] = ()
     attribute_names: tuple[str, ...] = ()
 
+    def where(self, wanted: Mapping[str, Collection[str]]) -> "Cohort":
+        """Give the samples whose columns hold one of the values wanted of each.
+
+        Raises
+        ------
+        CohortError
+            There is no such column, or no sample is left.
+        """
+        unknown = [name for name in wanted if name not in COLUMNS[1:] and name not in self.attribute_names]
+        if unknown:
+            names = ", ".join([*COLUMNS[1:], *self.attribute_names])
+            raise CohortError(str(self.root), [f"there is no column {unknown[0]!r}; there are {names}"])
+        kept = tuple(s for s in self.samples if all(_value(s, name) in values for name, values in wanted.items()))
+        if not kept:
+            said = " and ".join(f"{name} {' or '.join(sorted(values))}" for name, values in wanted.items())
+            raise CohortError(str(self.root), [f"no sample has {said}; check the values"])
+        return replace(self, samples=kept)
+
     def table(self) -> "pd.DataFrame":
         """Give one row a sample: ``sample_id``, the manifest's columns, then the further attributes.
 
@@ -145,6 +163,11 @@ def _read_manifest(path: Path) -> Cohort:
     from reid_engine.manifest import read_manifest
 
     return read_manifest(path)
+
+
+def _value(sample: Sample, column: str) -> str | None:
+    value = getattr(sample, column) if column in COLUMNS else sample.attributes.get(column)
+    return None if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reid_engine.cli.failures import GATE_FAILED
-from reid_engine.cli.options import FOLDER, cohort_options, output_options
+from reid_engine.cli.options import FOLDER, cohort_options, output_options, read_where, where_option
 from reid_engine.cli.output import console, print_json, progress_bar
 from reid_engine.cli.preflight import choose_encoder, look_at_cohort, look_at_weights, tell_notes
 from reid_engine.cli.streams import say
@@ -58,6 +58,8 @@ class _Wanted:
 @click.option("--encoder", multiple=True, metavar="NAME", help="Encoder, trained one's folder or auto; again for more.")
 @click.option("--weights", multiple=True, type=FOLDER, metavar="FILE", help="Weights of each --encoder, in that order.")
 @click.option("--separate", default="dataset", metavar="COLUMN", help="Never compare across values of this column.")
+@where_option
+@click.option("--unseen", is_flag=True, help="Only subjects that the trained --encoder has not seen.")
 @click.option("--no-baselines", is_flag=True, help="Leave out pixels, border, untrained network and demographics.")
 @click.option("--no-images", is_flag=True, help="For sharing: no pictures, no ids, no group under 10 subjects.")
 @_gate_options
@@ -69,6 +71,8 @@ def evaluate(
     encoder: tuple[str, ...],
     weights: tuple[Path, ...],
     separate: str,
+    where: tuple[str, ...],
+    unseen: bool,
     no_baselines: bool,
     no_images: bool,
     max_rank1: tuple[str, ...],
@@ -90,12 +94,15 @@ def evaluate(
     makes the command exit with 1.
     """
     given = zip(GATES, (max_rank1, max_rank1_subject, max_share_above, max_leakage), strict=True)
+    conditions = read_where(where)
     limits = _limits([(name, text) for name, texts in given for text in texts])
     look_at_cohort(cohort)
     _look_at(encoder, weights, out)
     from reid_engine.cohort import read_cohort
 
     samples = read_cohort(cohort, pseudonymise=not no_pseudonyms)
+    samples = samples.where(conditions) if conditions else samples
+    samples = _unseen(samples, encoder) if unseen else samples
     wanted = _Wanted(out, encoder, weights, separate or None, not no_baselines, not no_images, batch_size, limits)
     report = _measure(samples, wanted)
     document = _save(report, samples, wanted)
@@ -108,6 +115,15 @@ def evaluate(
         screen.print(evaluation_report(document))
         screen.print(f"The whole report is in {out / 'report.html'}", soft_wrap=True)
     return _verdict(document)
+
+
+def _unseen(samples: "Cohort", encoders: tuple[str, ...]) -> "Cohort":
+    if len(encoders) != 1:
+        raise EncoderError("--unseen takes one trained encoder; name it with --encoder")
+    from reid_engine.encoder import find_spec
+    from reid_engine.training.unseen import unseen_part
+
+    return unseen_part(samples, find_spec(encoders[0]))
 
 
 def _limits(given: list[tuple[str, str]]) -> "tuple[Limit, ...]":

@@ -1,6 +1,6 @@
 """Options that several commands share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,17 @@ def _chain(*decorators: Callable[[F], F]) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def read_where(given: Iterable[str]) -> dict[str, set[str]]:
+    """Read what ``--where`` was given; several values of one column are alternatives."""
+    wanted: dict[str, set[str]] = {}
+    for text in given:
+        column, sign, value = text.partition("=")
+        if not sign or not column or not value:
+            raise click.BadParameter(f"{text!r} is not COLUMN=VALUE", param_hint="--where")
+        wanted.setdefault(column, set()).add(value)
+    return wanted
 
 
 def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
@@ -44,6 +55,13 @@ gallery_option = click.option("--gallery", type=FOLDER, required=True, metavar="
 encoder_options = _chain(
     click.option("--encoder", metavar="NAME", help="Encoder (see: reid-engine encoders), or a trained one's folder."),
     click.option("--weights", type=FOLDER, metavar="FILE", help="The encoder's weights: a file, or its folder."),
+)
+
+where_option = click.option(
+    "--where",
+    multiple=True,
+    metavar="COLUMN=VALUE",
+    help="Only samples of this value; of several values of a column, any.",
 )
 
 cohort_options = _chain(

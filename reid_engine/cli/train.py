@@ -8,7 +8,7 @@ import click
 
 from reid_engine.cli.failures import BAD_INPUT
 from reid_engine.cli.interrupts import ending_in_order
-from reid_engine.cli.options import FOLDER, encoder_options, output_options
+from reid_engine.cli.options import FOLDER, encoder_options, output_options, read_where, where_option
 from reid_engine.cli.output import console, print_json, progress_bar
 from reid_engine.cli.preflight import look_at_cohort, look_at_weights
 from reid_engine.cli.streams import say
@@ -26,7 +26,11 @@ DEFAULTS = TrainingSettings()
 @click.option("--out", type=FOLDER, required=True, metavar="DIR", help="Folder for the encoder.")
 @click.option("--name", metavar="NAME", help="What it is called; by default as its folder.")
 @encoder_options
-@click.option("--size", type=click.IntRange(32, 1024), metavar="PX", help="Side of the input; smaller is faster.")
+@click.option("--size", type=click.IntRange(32, 1024), metavar="PX", help="Side of the encoder's input.")
+@click.option(
+    "--train-size", type=click.IntRange(32, 1024), metavar="PX", help="Side while it learns; a smaller one is faster."
+)
+@click.option("--half", is_flag=True, help="Store the weights in 16 bits.")
 @click.option("--loss", type=click.Choice(LOSSES), default=DEFAULTS.loss, show_default=True, help="What is minimised.")
 @click.option("--epochs", type=click.IntRange(1, 10_000), default=DEFAULTS.epochs, show_default=True, help="At most.")
 @click.option(
@@ -52,6 +56,11 @@ DEFAULTS = TrainingSettings()
 @click.option(
     "--learning-rate", type=click.FloatRange(0, 1, min_open=True), metavar="RATE", help="By default by architecture."
 )
+@click.option(
+    "--fold", type=click.IntRange(0, 4), default=DEFAULTS.fold, show_default=True, help="Which fifth is judged."
+)
+@click.option("--no-choosing", is_flag=True, help="Train on four fifths for all epochs, and keep the last.")
+@where_option
 @click.option("--seed", type=click.IntRange(0, 2**31), default=DEFAULTS.seed, show_default=True, help="Of all chance.")
 @click.option("--no-pseudonyms", is_flag=True, help="Keep patient ids of DICOM headers instead of keyed hashes.")
 @output_options
@@ -62,6 +71,8 @@ def train(
     encoder: str | None,
     weights: Path | None,
     size: int | None,
+    no_choosing: bool,
+    where: tuple[str, ...],
     no_pseudonyms: bool,
     as_json: bool,
     **settings: Any,
@@ -72,12 +83,14 @@ def train(
     in between, says how much was gained. The folder --out then holds the encoder and its model card, and is given as
     --encoder to every command. Stopped half-way, the same command goes on after the last whole epoch.
     """
+    wanted = read_where(where)
     called = _look_at(cohort, out, name, weights, settings["loss"])
     from reid_engine.cohort import read_cohort
     from reid_engine.encoder import DEFAULT_ENCODER, find_spec
 
     base = find_spec(encoder or DEFAULT_ENCODER)
     samples = read_cohort(cohort, pseudonymise=not no_pseudonyms)
+    samples = samples.where(wanted) if wanted else samples
     from reid_engine.training.run import train as train_encoder
 
     with ending_in_order(), progress_bar() as progress:
@@ -85,7 +98,7 @@ def train(
             samples,
             base,
             out,
-            TrainingSettings(**settings),
+            TrainingSettings(**settings, choosing=not no_choosing),
             name=called,
             size=size,
             weights=weights,

@@ -50,11 +50,8 @@ class Encoder:
         self.notes = notes
         self.device = device
         self.preprocessing = Preprocessing(spec.recipe)
-        self.identity = EncoderIdentity(spec.name, spec.dim, _fingerprint(network, spec))
-        fold_batch_norms(network)
-        self.network = network.to(device).eval().requires_grad_(False)
-        if device.type == "cpu":  # convolutions take half the time when channels come last
-            self.network = self.network.to(memory_format=torch.channels_last)
+        self.identity = EncoderIdentity(spec.name, spec.dim, fingerprint(network, spec))
+        self.network = ready(network, device)
 
     @property
     def dim(self) -> int:
@@ -67,9 +64,12 @@ class Encoder:
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give raw features (B, D) of prepared input (B, 3, h, w)."""
+        return self._through(self.network, batch)
+
+    def _through(self, network: torch.nn.Module, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
             inputs = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, non_blocking=True)
-            features = self.network(inputs)
+            features = network(inputs)
         return np.asarray(features.float().cpu().numpy(), dtype=np.float32)
 
     def embed(self, scan: Scan) -> NDArray[np.float32]:
@@ -121,7 +121,15 @@ def load_spec(
     """Load the encoder that a spec describes; see :func:`load_encoder`."""
     place = find_device(device)
     network, fitted = load_network(spec, weights=weights, download=download)
-    return Encoder(replace(spec, dim=int(network.num_features)), network, place, _notes(fitted))
+    spec = replace(spec, dim=int(network.num_features), branches={} if weights else spec.branches)
+    if not spec.branches:
+        return Encoder(spec, network, place, _notes(fitted))
+    from reid_engine.encoder.branched import BranchedEncoder
+
+    branches = {
+        modality: load_network(replace(spec, source=source))[0] for modality, source in sorted(spec.branches.items())
+    }
+    return BranchedEncoder(spec, network, branches, place, _notes(fitted))
 
 
 def load_network(spec: EncoderSpec, *, weights: Path | None = None, download: bool = False) -> tuple[Any, Fitted]:
@@ -176,7 +184,16 @@ def find_device(name: str | None) -> torch.device:
     return device
 
 
-def _fingerprint(network: torch.nn.Module, spec: EncoderSpec) -> str:
+def ready(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+    """Make a network ready for inference, in place."""
+    fold_batch_norms(network)
+    network = network.to(device).eval().requires_grad_(False)
+    if device.type == "cpu":  # convolutions take half the time when channels come last
+        network = network.to(memory_format=torch.channels_last)
+    return network
+
+
+def fingerprint(network: torch.nn.Module, spec: EncoderSpec) -> str:
     """Hash weights and preprocessing; the options are in it because they change what is pooled."""
     facts = {
         "weights": hash_state(network.state_dict()),

@@ -247,6 +247,8 @@ class EncoderSpec:
         LayerNorm that was never trained.
     licence, citation, url
         Of the weights.
+    branches
+        Weights of the same architecture that scans of a modality go through instead.
     """
 
     name: str
@@ -260,11 +262,12 @@ class EncoderSpec:
     licence: str = "see the model's card"
     citation: str = ""
     url: str = ""
+    branches: Mapping[str, FolderWeights] = field(default_factory=dict)
 
     @property
     def at_hand(self) -> bool:
         """Whether the weights are on this machine."""
-        return self.source is not None and self.source.locate() is not None
+        return self.source is not None and all(one.locate() for one in (self.source, *self.branches.values()))
 
     @property
     def advice(self) -> str:

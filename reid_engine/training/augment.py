@@ -62,6 +62,15 @@ def second_visit(squares: Squares, rng: np.random.Generator) -> Tensor:
     return _add_noise(values, rng).clamp_(0, 1)
 
 
+def resize_squares(squares: Squares, size: int | None) -> Squares:
+    """Give pictures (B, C, s, s) with sides of `size` pixels, averaging where they shrink; None keeps them."""
+    if size in (None, squares.shape[-1]):
+        return squares
+    pictures = torch.from_numpy(np.ascontiguousarray(squares))
+    resized: Squares = functional.interpolate(pictures, size=(size, size), mode="bilinear", antialias=True).numpy()
+    return resized
+
+
 def as_input(values: Tensor, recipe: Recipe) -> Tensor:
     """Standardise display values (B, C, s, s) as the recipe's preprocessing does: (B, 3, s, s)."""
     if recipe.standardise == "image":

@@ -19,6 +19,7 @@ from reid_engine.training.pictures import Pictures
 from reid_engine.training.rank import BACKEND, Ranks
 from reid_engine.training.settings import TrainingSettings
 from reid_engine.training.split import Split
+from reid_engine.training.unseen import subjects_digest
 
 SCHEMA = "reid-model-card/1"
 
@@ -91,6 +92,12 @@ def make_card(
             **{part: _part(pictures, getattr(split, part)) for part in ("training", "choosing", "judging")},
         },
         "command": shlex.join(command),
+        "split": {
+            "seed": settings.seed,
+            "fold": settings.fold,
+            "choosing": settings.choosing,
+            "judged": subjects_digest(pictures.samples[row].subject_id for row in split.judging),
+        },
         "settings": {**settings.to_json(), "learning_rate": rate},
         "versions": {"reid_engine": __version__, "python": platform.python_version()}
         | {name: _version(name) for name in PACKAGES},
@@ -141,8 +148,9 @@ def _version(package: str) -> str | None:
 def render_card(card: Mapping[str, Any]) -> str:
     """Give the card as Markdown."""
     held, data, settings = card["held_out"], card["data"], card["settings"]
-    kept = f"epoch {card['best_epoch']}" if card["best_epoch"] else "none: the base encoder's weights were not beaten"
-    parts = (("trained on", "training"), ("early stopping", "choosing"), ("judged on", "judging"))
+    parts = [("trained on", "training"), ("early stopping", "choosing"), ("judged on", "judging")]
+    if not settings["choosing"]:
+        parts.pop(1)
     lines = [
         f"# {_cell(card['name'])}",
         "",
@@ -185,8 +193,7 @@ def render_card(card: Mapping[str, Any]) -> str:
         "",
         "## Curve",
         "",
-        f"Rank-1 of the subjects that decide when to stop; kept: {kept}. The best of them was chosen by it, "
-        "and is too high as an estimate.",
+        _curve_words(card),
         "",
         "| epoch | loss | rank-1 |",
         "|---|---|---|",
@@ -210,9 +217,20 @@ def _data_row(label: str, part: Mapping[str, Any]) -> str:
     return f"| {label} | {part['subjects']} | {part['images']} | {counts} |"
 
 
+def _curve_words(card: Mapping[str, Any]) -> str:
+    if not card["settings"]["choosing"]:
+        return "No epoch was chosen; the last one was kept."
+    kept = f"epoch {card['best_epoch']}" if card["best_epoch"] else "none: the base encoder's weights were not beaten"
+    return (
+        f"Rank-1 of the subjects that decide when to stop; kept: {kept}. The best of them was chosen by it, "
+        "and is too high as an estimate."
+    )
+
+
 def _curve_row(row: Mapping[str, Any]) -> str:
     loss = "" if row["loss"] is None else f"{row['loss']:.3f}"
-    return f"| {row['epoch']} | {loss} | {100 * row['rank_1']:.1f} |"
+    rank_1 = "" if row["rank_1"] is None else f"{100 * row['rank_1']:.1f}"
+    return f"| {row['epoch']} | {loss} | {rank_1} |"
 
 
 def _cell(text: str) -> str:

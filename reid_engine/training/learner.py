@@ -10,11 +10,18 @@ from numpy.typing import NDArray
 
 from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.errors import TrainingError
-from reid_engine.training.augment import as_input, second_visit
+from reid_engine.training.augment import as_input, resize_squares, second_visit
+from reid_engine.training.depthwise import take_over_depthwise
 from reid_engine.training.loss import make_loss
 from reid_engine.training.pictures import Pictures
 from reid_engine.training.sampler import BatchSampler
-from reid_engine.training.schedule import default_rate, rate_factor, unfreeze
+from reid_engine.training.schedule import (
+    STATISTICS_IMAGES,
+    STATISTICS_UNTIL,
+    default_rate,
+    rate_factor,
+    unfreeze,
+)
 from reid_engine.training.settings import TrainingSettings
 
 Ints = NDArray[np.int64]
@@ -42,7 +49,7 @@ class Learner:
     rows
         (T,) the images to learn from.
     device
-        Where it computes: on CUDA in bfloat16 where the card has that.
+        Where it computes: gradients in bfloat16 where the card or the processor has that, features in float32.
     """
 
     def __init__(
@@ -63,12 +70,13 @@ class Learner:
         self.device = device
         self.network = network.to(device)
         if device.type == "cpu":
+            take_over_depthwise(self.network)
             self.network = self.network.to(memory_format=torch.channels_last)
         self.rate = settings.learning_rate or default_rate(spec.architecture)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=settings.weight_decay)
         self._subjects = _codes([pictures.samples[row].subject_id for row in rows])
-        modalities = _codes([pictures.modalities[row] for row in rows])
-        self.sampler = BatchSampler(self._subjects, modalities, per_batch=settings.subjects, images=settings.images)
+        groups = _codes([pictures.groups[row] for row in rows])
+        self.sampler = BatchSampler(self._subjects, groups, per_batch=settings.subjects, images=settings.images)
         self._loss = make_loss(settings.loss)
 
     def learn(self, epoch: int, tick: Callable[[int], None]) -> float:
@@ -87,7 +95,9 @@ class Learner:
             The loss is no longer a number.
         """
         rng = np.random.default_rng([self.settings.seed, epoch])
-        unfreeze(self.network, all_stages=epoch >= self.settings.frozen_epochs)
+        settings = self.settings
+        large = self.sampler.smallest >= STATISTICS_IMAGES and epoch < STATISTICS_UNTIL * settings.epochs
+        unfreeze(self.network, all_stages=epoch >= settings.frozen_epochs, statistics=large)
         total = 0.0
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(int(rng.integers(2**62)))
@@ -98,7 +108,7 @@ class Learner:
         return total / self.sampler.batches
 
     def _step(self, places: Ints, rng: np.random.Generator) -> float:
-        squares = self.pictures.squares[self._choose(places, rng)]
+        squares = resize_squares(self.pictures.squares[self._choose(places, rng)], self.settings.train_size)
         inputs = as_input(second_visit(squares, rng).to(self.device), self.recipe)
         with self._mixed():
             features = self.network(self._laid_out(inputs))
@@ -130,7 +140,7 @@ class Learner:
         found = []
         starts = self.pictures.starts
         places = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
-        with torch.inference_mode(), self._mixed():
+        with torch.inference_mode():
             for start in range(0, len(places), FEATURES_AT_ONCE):
                 values = torch.from_numpy(self.pictures.squares[places[start : start + FEATURES_AT_ONCE]])
                 inputs = as_input(values.to(self.device).float() / 255, self.recipe)
@@ -159,8 +169,11 @@ class Learner:
         return inputs.contiguous(memory_format=layout)
 
     def _mixed(self) -> AbstractContextManager[Any]:
-        """Compute in bfloat16 on a card that has it; its range needs no scaling of the loss."""
-        fit = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        """Compute in bfloat16 where the device has it; its range needs no scaling of the loss."""
+        if self.device.type == "cuda":
+            fit = torch.cuda.is_bf16_supported(including_emulation=False)
+        else:
+            fit = self.device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fit)
 
 

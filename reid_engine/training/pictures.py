@@ -16,6 +16,9 @@ from reid_engine.matcher.thumbnail import thumbnail
 from reid_engine.progress import Progress, silent
 from reid_engine.scan import UNKNOWN, read_scan
 
+DATASET = "dataset"
+"""Column of a manifest that says which data set an image is of."""
+
 READERS = 2
 """Threads that read."""
 
@@ -52,12 +55,24 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.samples)
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Modality and data set of each image; what images of two sets differ in first is their origin."""
+        return sample_groups(self.samples, self.modalities)
+
 
 @dataclass(frozen=True)
 class _One:
     modality: str
     squares: list[Squares]
     thumbnail: NDArray[np.int8]
+
+
+def sample_groups(samples: Sequence[Sample], modalities: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Give the modality and data set of each sample in words; without `modalities`, those the cohort tells."""
+    known = modalities or [sample.modality or "" for sample in samples]
+    sets = [sample.attributes.get(DATASET, "") for sample in samples]
+    return tuple(" of ".join(filter(None, pair)) for pair in zip(known, sets, strict=True))
 
 
 def read_pictures(samples: Sequence[Sample], recipe: Recipe, progress: Progress = silent) -> Pictures:

@@ -53,7 +53,7 @@ class Ranks:
 
 
 class HeldOut:
-    """Images that search for their subject among each other, leave-one-out and by modality.
+    """Images that search for their subject among each other, leave-one-out and within their modality and data set.
 
     Near-duplicates of a query never count. Images of the query's own session do not either, unless no query has
     another one.
@@ -101,13 +101,14 @@ class HeldOut:
 
 
 def _populations(pictures: Pictures, rows: Ints) -> list[Population]:
-    """Arrange the images of each modality; their rows are places in `rows`."""
-    modalities = np.array([pictures.modalities[row] for row in rows], dtype=object)
+    """Arrange the images of each group; their rows are places in `rows`."""
+    names = pictures.groups
+    groups = np.array([names[row] for row in rows], dtype=object)
     subjects = np.array([pictures.samples[row].subject_id for row in rows], dtype=object)
     sessions = np.array([pictures.samples[row].session_id for row in rows], dtype=object)
     found = []
-    for modality in sorted(set(modalities.tolist())):
-        places = np.flatnonzero(modalities == modality)
+    for group in sorted(set(groups.tolist())):
+        places = np.flatnonzero(groups == group)
         if len(np.unique(subjects[places].astype(str))) < 2:
             continue  # with one subject alone, everybody is found
         near = near_duplicate_pairs(pictures.thumbnails[rows[places]], subjects=subjects[places])

@@ -31,7 +31,7 @@ from reid_engine.training.files import load_checkpoint, put, save_checkpoint
 from reid_engine.training.folder import CARD_NAME, CARD_TEXT_NAME, look_at_folder
 from reid_engine.training.learner import Learner
 from reid_engine.training.loss import look_at_loss
-from reid_engine.training.pictures import Pictures, read_pictures
+from reid_engine.training.pictures import Pictures, read_pictures, sample_groups
 from reid_engine.training.rank import HeldOut
 from reid_engine.training.settings import TrainingSettings
 from reid_engine.training.split import Split, split_subjects
@@ -104,8 +104,7 @@ def train(
     settings = settings or TrainingSettings()
     look_at_loss(settings.loss)
     look_at_folder(out)
-    guessed = [sample.modality or "" for sample in cohort.samples]
-    split_subjects([sample.subject_id for sample in cohort.samples], guessed, settings.seed)
+    split_subjects([sample.subject_id for sample in cohort.samples], sample_groups(cohort.samples))
     place = find_device(device)
     spec = resize(base, size)
     network, _ = load_network(spec, weights=weights)
@@ -113,7 +112,13 @@ def train(
     if spec.recipe is None:
         raise TrainingError(f"{spec.name}: its input is not known; choose another encoder")
     pictures = read_pictures(cohort.samples, spec.recipe, progress)
-    split = split_subjects([one.subject_id for one in pictures.samples], pictures.modalities, settings.seed)
+    split = split_subjects(
+        [one.subject_id for one in pictures.samples],
+        pictures.groups,
+        settings.seed,
+        fold=settings.fold,
+        choosing=settings.choosing,
+    )
     learner = Learner(network, spec, settings, pictures, split.training, place)
     course = _Course(learner, split, out, _key(spec, settings, pictures, learner))
     course.go_on(progress)
@@ -151,16 +156,13 @@ class _Course:
         self.key = key
         self.choosing = HeldOut(learner.pictures, split.choosing)
         self.judging = HeldOut(learner.pictures, split.judging)
-        for held in (self.choosing, self.judging):
+        for held in (self.choosing, self.judging) if learner.settings.choosing else (self.judging,):
             if not len(held.ranks(np.ones((len(held.rows), 1), dtype=np.float32)).hits):
                 raise TrainingError(
                     "the held-out subjects have no two images that are not near-duplicates; add images of other visits"
                 )
         self.before = self.judging.ranks(learner.features(split.judging))
-        start = self.choosing.ranks(learner.features(split.choosing)).merit
-        self.history: list[dict[str, float | int | None]] = [
-            {"epoch": 0, "loss": None, "rank_1": start[0], "margin": start[1]}
-        ]
+        self.history: list[dict[str, float | int | None]] = [{"epoch": 0, "loss": None, **self._look()}]
         self.best_epoch = 0
         self.best = learner.weights()
 
@@ -173,17 +175,28 @@ class _Course:
             self.best_epoch, self.best = int(held["best_epoch"]), held["best"]
         self.out.mkdir(parents=True, exist_ok=True)
         settings, batches = self.learner.settings, self.learner.sampler.batches
-        while len(self.history) <= settings.epochs and len(self.history) - 1 - self.best_epoch < settings.patience:
+        while len(self.history) <= settings.epochs and not self._is_over():
             epoch = len(self.history) - 1
-            best = self._merit(self.best_epoch)[0]
-            what = f"epoch {epoch + 1} of {settings.epochs}, held-out rank-1 so far {100 * best:.1f} %"
+            what = f"epoch {epoch + 1} of {settings.epochs}"
+            if settings.choosing:
+                what += f", held-out rank-1 so far {100 * self._merit(self.best_epoch)[0]:.1f} %"
             done = epoch * batches
             loss = self.learner.learn(epoch, lambda n: progress(done + n, settings.epochs * batches, what))  # noqa: B023
-            merit = self.choosing.ranks(self.learner.features(self.split.choosing)).merit
-            self.history.append({"epoch": epoch + 1, "loss": loss, "rank_1": merit[0], "margin": merit[1]})
-            if merit > self._merit(self.best_epoch):
+            self.history.append({"epoch": epoch + 1, "loss": loss, **self._look()})
+            if not settings.choosing or self._merit(epoch + 1) > self._merit(self.best_epoch):
                 self.best_epoch, self.best = epoch + 1, self.learner.weights()
             self._save()
+
+    def _look(self) -> dict[str, float | None]:
+        """Give what the choosing subjects say of the network as it is; nothing where there are none."""
+        if not self.learner.settings.choosing:
+            return {"rank_1": None, "margin": None}
+        rank_1, margin = self.choosing.ranks(self.learner.features(self.split.choosing)).merit
+        return {"rank_1": rank_1, "margin": margin}
+
+    def _is_over(self) -> bool:
+        settings = self.learner.settings
+        return settings.choosing and len(self.history) - 1 - self.best_epoch >= settings.patience
 
     def _merit(self, epoch: int) -> tuple[float, float]:
         row = self.history[epoch]
@@ -196,6 +209,8 @@ class _Course:
 
     def judge(self) -> Judged:
         """Load the best epoch and look at the subjects that nothing has looked at since the start."""
+        if self.learner.settings.half:
+            self.best = {key: value.half() if value.is_floating_point() else value for key, value in self.best.items()}
         self.learner.network.load_state_dict(self.best)
         after = self.judging.ranks(self.learner.features(self.split.judging))
         return Judged(self.before, after, self.judging.subjects, self.judging.sessions)
@@ -205,6 +220,7 @@ def _finish(course: _Course, spec: EncoderSpec, out: Path, *, name: str, command
     """Write the encoder, its description last: a folder with that is whole."""
     from safetensors.torch import save_file
 
+    judged = course.judge()
     pictures, weights_hash = course.learner.pictures, hash_state(course.best)
     modalities = tuple(sorted({pictures.modalities[row] for row in course.split.training}))
     trained = replace(spec, name=trained_name(name, weights_hash), modalities=modalities)
@@ -215,7 +231,7 @@ def _finish(course: _Course, spec: EncoderSpec, out: Path, *, name: str, command
         rate=course.learner.rate,
         pictures=pictures,
         split=course.split,
-        judged=course.judge(),
+        judged=judged,
         history=course.history,
         best_epoch=course.best_epoch,
         command=command,

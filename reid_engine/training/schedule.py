@@ -6,6 +6,12 @@ from typing import Any
 WARM_UP = 0.1
 """Share of all steps in which the learning rate rises."""
 
+STATISTICS_IMAGES = 32
+"""Images of a batch from which on its mean and deviation are good enough to normalise by."""
+
+STATISTICS_UNTIL = 0.8
+"""Share of the epochs after which the batch norms keep what they have, as they will when the encoder is used."""
+
 LAST_STAGES = 1 / 3
 """Share of the network's stages that is trained from the start; the others join later."""
 
@@ -37,11 +43,18 @@ def stages(network: Any) -> list[list[str]]:
     return [grouped[key] for key in sorted(grouped)]
 
 
-def unfreeze(network: Any, *, all_stages: bool) -> None:
-    """Let gradients reach all stages, or the last ones only; batch statistics stay those of the base encoder.
+def unfreeze(network: Any, *, all_stages: bool, statistics: bool = False) -> None:
+    """Let gradients reach all stages, or the last ones only.
 
-    Batches of few subjects give poor statistics (Musgrave, Belongie & Lim, A metric learning reality check, ECCV 2020,
-    freeze them as well), and the encoder that comes out treats an image alike whatever is beside it.
+    Parameters
+    ----------
+    network
+        Of timm.
+    all_stages
+        Whether all of it learns.
+    statistics
+        Whether the batch norms that learn normalise by each batch, and follow its mean and deviation; the others keep
+        what they have.
     """
     order = stages(network)
     last = max(1, round(LAST_STAGES * len(order)))
@@ -50,5 +63,5 @@ def unfreeze(network: Any, *, all_stages: bool) -> None:
         parameter.requires_grad_(name in trained)
     network.train()
     for module in network.modules():
-        if "BatchNorm" in type(module).__name__:
+        if "BatchNorm" in type(module).__name__ and not (statistics and module.weight.requires_grad):
             module.eval()

@@ -18,7 +18,7 @@ class TrainingSettings:
     epochs
         Passes over the training images, at most.
     patience
-        Epochs without a better held-out rank-1 after which training ends.
+        Epochs without a better held-out rank-1 after which training ends; of no account where no epoch is chosen.
     frozen_epochs
         Epochs at the start in which only the last third of the network's stages is trained.
     subjects, images
@@ -29,6 +29,16 @@ class TrainingSettings:
         Of AdamW.
     seed
         Of the split, the batches and the augmentation.
+    fold
+        Which fifth of the subjects is judged, 0 to 4.
+    choosing
+        Whether a further fifth decides which epoch is kept; otherwise it is trained on, and the last epoch is kept.
+    train_size
+        Side of the pictures while it learns, in pixels; None takes that of the encoder. Smaller ones save time, and a
+        network sees more in pictures that are somewhat larger than those it learnt from (Touvron et al., Fixing the
+        train-test resolution discrepancy, NeurIPS 2019).
+    half
+        Whether the weights are rounded to 16 bits, which halves their file, before they are judged.
     """
 
     loss: str = LOSSES[0]
@@ -40,6 +50,10 @@ class TrainingSettings:
     learning_rate: float | None = None
     weight_decay: float = 1e-4
     seed: int = 0
+    fold: int = 0
+    choosing: bool = True
+    train_size: int | None = None
+    half: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Give them by name."""

@@ -13,8 +13,8 @@ from reid_engine.errors import TrainingError
 FEWEST_SUBJECTS = 10
 """Subjects with two images that it takes to train on some and judge on others."""
 
-HELD_OUT = 0.2
-"""Share of the subjects that decides when to stop, and share that the result is judged on."""
+FOLDS = 5
+"""Parts of like size that the subjects are dealt to: one is judged, and one may decide when to stop."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Split:
     training
         Trained on.
     choosing
-        Their rank-1 decides which epoch is kept; no gradient comes from them.
+        Their rank-1 decides which epoch is kept; no gradient comes from them. Empty where no epoch is chosen.
     judging
         Looked at before training and after it, and for nothing else.
     """
@@ -36,26 +36,32 @@ class Split:
     judging: NDArray[np.int64]
 
 
-def split_subjects(subjects: Sequence[str], modalities: Sequence[str], seed: int = 0) -> Split:
-    """Deal subjects that have two images of one modality to three parts, by a seeded hash of their ids.
+def split_subjects(
+    subjects: Sequence[str], groups: Sequence[str], seed: int = 0, *, fold: int = 0, choosing: bool = True
+) -> Split:
+    """Deal subjects that have two images of one group to three parts, by a seeded hash of their ids.
 
     The same ids and seed give the same parts in any order. Images that have no second one of their subject and
-    modality are in no part.
+    group are in no part.
 
     Parameters
     ----------
-    subjects, modalities
-        Of each image, (N,).
+    subjects, groups
+        Of each image, (N,); a group is a modality, or one data set's images of it.
     seed
         Another seed, another split.
+    fold
+        Which of the :data:`FOLDS` parts is judged; with all of them in turn, everybody is judged once.
+    choosing
+        Whether the part after it decides when to stop; otherwise it is trained on as well.
 
     Raises
     ------
     TrainingError
         No subject has two images, or too few have.
     """
-    counts = Counter(zip(subjects, modalities, strict=True))
-    usable = [counts[key] > 1 for key in zip(subjects, modalities, strict=True)]
+    counts = Counter(zip(subjects, groups, strict=True))
+    usable = [counts[key] > 1 for key in zip(subjects, groups, strict=True)]
     names = {subject for subject, good in zip(subjects, usable, strict=True) if good}
     if not names:
         raise TrainingError("no subject has two images of one modality; an encoder learns from pairs of one subject")
@@ -65,8 +71,13 @@ def split_subjects(subjects: Sequence[str], modalities: Sequence[str], seed: int
             f"training and judging take {FEWEST_SUBJECTS} at least, and some hundreds to be worth it"
         )
     dealt = sorted(names, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest())
-    held = max(2, round(HELD_OUT * len(dealt)))
-    part = {name: 2 if place < held else 1 if place < 2 * held else 0 for place, name in enumerate(dealt)}
+    part = dict.fromkeys(dealt, 0)
+    part |= dict.fromkeys(_fold(dealt, fold + 1), 1 if choosing else 0)
+    part |= dict.fromkeys(_fold(dealt, fold), 2)
     parts = np.array([part[name] if good else -1 for name, good in zip(subjects, usable, strict=True)])
-    training, choosing, judging = (np.flatnonzero(parts == number) for number in range(3))
-    return Split(training, choosing, judging)
+    return Split(*(np.flatnonzero(parts == number) for number in range(3)))
+
+
+def _fold(dealt: Sequence[str], fold: int) -> Sequence[str]:
+    first, last = (round(len(dealt) * (fold % FOLDS + step) / FOLDS) for step in (0, 1))
+    return dealt[first:last]

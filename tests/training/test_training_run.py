@@ -260,3 +260,33 @@ def test_killed_and_run_again_it_goes_on(small_cohort, tmp_path):
     assert len(answer["card"]["curve"]) == 4
     assert {path.name for path in out.iterdir()} == FINISHED
     assert find_spec(str(out)).name == answer["encoder"]["name"]
+
+
+def test_who_was_not_seen_is_known_again(whole, small_cohort, tmp_path, encoder):
+    from reid_engine.training.unseen import unseen_part
+
+    cohort = read_cohort(small_cohort)
+    part = unseen_part(cohort, find_spec(str(whole[0])))
+    split = run_module.split_subjects([s.subject_id for s in cohort.samples], ["CXR"] * len(cohort.samples))
+    assert part.samples == tuple(cohort.samples[row] for row in split.judging)
+    with pytest.raises(TrainingError, match="on another cohort than this one"):
+        others = [replace(sample, subject_id=f"X{sample.subject_id}") for sample in cohort.samples]
+        unseen_part(replace(cohort, samples=tuple(others)), find_spec(str(whole[0])))
+    with pytest.raises(TrainingError, match="is not an encoder that reid-engine train made"):
+        unseen_part(cohort, encoder.spec)
+
+
+def test_without_choosing_all_epochs_are_run_and_the_last_is_kept(train_small, stop_in_epoch, tmp_path):
+    settings = {"choosing": False, "fold": 2, "train_size": 48, "half": True, "epochs": 2, "frozen_epochs": 0}
+    result = train_small(tmp_path / "one", **settings)
+    card = result.card
+    assert [row["rank_1"] for row in card["curve"]] == [None, None, None]
+    assert card["best_epoch"] == 2
+    assert [card["data"][part]["subjects"] for part in ("training", "choosing", "judging")] == [8, 0, 2]
+    assert "No epoch was chosen" in (tmp_path / "one" / "model_card.md").read_text()
+    state = read_state(tmp_path / "one" / "encoder.safetensors")
+    assert {str(value.dtype) for value in state.values()} == {"torch.float16", "torch.int64"}
+    assert load_encoder(str(tmp_path / "one")).spec.recipe.size == 64
+    with pytest.raises(Stopped):
+        train_small(tmp_path / "two", progress=stop_in_epoch(1), **settings)
+    assert train_small(tmp_path / "two", **settings).spec.name == result.spec.name

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from reid_engine.errors import TrainingError
 from reid_engine.training.sampler import LEAST_BATCHES, BatchSampler
 
 
@@ -26,6 +27,17 @@ def test_batches_have_several_images_of_several_subjects_of_one_modality():
         assert all(len(set(rows[subjects[rows] == name].tolist())) >= 2 for name in names)
         seen |= set(rows.tolist())
     assert len(seen) > 0.8 * len(subjects)
+
+
+def test_the_smallest_batch_is_known():
+    assert sampler()[0].smallest == 3 * 3
+    assert sampler(per_batch=2)[0].smallest == 2 * 3
+
+
+def test_groups_of_one_subject_each_are_refused():
+    subjects = np.repeat(np.arange(5), 3)
+    with pytest.raises(TrainingError, match="no two subjects"):
+        BatchSampler(subjects, subjects, per_batch=4, images=2)
 
 
 def test_a_seed_gives_the_same_batches():

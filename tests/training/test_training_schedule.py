@@ -1,4 +1,4 @@
-"""The learning rate rises and falls; the last stages learn first; batch statistics stay."""
+"""The learning rate rises and falls; the last stages learn first; batch statistics stay or follow."""
 
 import numpy as np
 import pytest
@@ -39,6 +39,16 @@ def test_batch_statistics_stay():
     unfreeze(network, all_stages=True)
     network(torch.randn(4, 3, 64, 64))
     assert all(torch.equal(before[name], value) for name, value in network.named_buffers())
+
+
+def test_statistics_of_what_learns_follow_the_batches_where_they_may():
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    unfreeze(network, all_stages=False, statistics=True)
+    network(torch.randn(4, 3, 64, 64))
+    changed = {name for name, value in network.named_buffers() if not torch.equal(before[name], value)}
+    assert "bn2.running_mean" in changed
+    assert "bn1.running_mean" not in changed
 
 
 def test_transformers_learn_slower():

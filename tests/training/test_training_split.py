@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reid_engine.errors import TrainingError
-from reid_engine.training.split import FEWEST_SUBJECTS, split_subjects
+from reid_engine.training.split import FEWEST_SUBJECTS, FOLDS, split_subjects
 
 
 def cohort(subjects, images=3):
@@ -19,7 +19,21 @@ def test_parts_share_no_subject_and_hold_everybody(subjects):
     parts = [{names[row] for row in rows} for rows in (split.training, split.choosing, split.judging)]
     assert sum(map(len, parts)) == subjects
     assert set.union(*parts) == set(names)
-    assert len(parts[1]) == len(parts[2]) == max(2, round(0.2 * subjects))
+    assert all(0 <= abs(len(part) - 0.2 * subjects) < 1 for part in parts[1:])
+
+
+@pytest.mark.parametrize("subjects", [10, 11, 97])
+@pytest.mark.parametrize("choosing", [True, False])
+def test_with_all_folds_in_turn_everybody_is_judged_once(subjects, choosing):
+    names, groups = cohort(subjects)
+    judged = []
+    for fold in range(FOLDS):
+        split = split_subjects(names, groups, fold=fold, choosing=choosing)
+        parts = [{names[row] for row in rows} for rows in (split.training, split.choosing, split.judging)]
+        assert sum(map(len, parts)) == len(set.union(*parts)) == subjects
+        assert bool(parts[1]) == choosing
+        judged += parts[2]
+    assert sorted(judged) == sorted(set(names))
 
 
 def test_order_does_not_matter_and_the_seed_does():

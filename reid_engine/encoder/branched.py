@@ -1,0 +1,64 @@
+"""An encoder with networks of its own for some modalities, all of one architecture and preprocessing."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reid_engine.encoder.model import Encoder, fingerprint, ready
+from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.scan import Scan
+
+
+class BranchedEncoder(Encoder):
+    """Sends each scan through the network for its modality.
+
+    Prepared input has a fourth channel, constant, that says which network it is for: batches may mix modalities.
+
+    Parameters
+    ----------
+    spec
+        As for :class:`Encoder`.
+    network
+        For all other modalities.
+    branches
+        By modality.
+    device, notes
+        As for :class:`Encoder`.
+    """
+
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        network: torch.nn.Module,
+        branches: Mapping[str, torch.nn.Module],
+        device: torch.device,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        prints = {modality: fingerprint(branch, spec) for modality, branch in branches.items()}
+        super().__init__(spec, network, device, notes)
+        facts = json.dumps({"": self.identity.fingerprint, **prints}, sort_keys=True)
+        self.identity = replace(self.identity, fingerprint=hashlib.sha256(facts.encode()).hexdigest())
+        self._numbers = {modality: number for number, modality in enumerate(branches, start=1)}
+        self._networks = [self.network, *(ready(branch, device) for branch in branches.values())]
+
+    def prepare(self, scan: Scan) -> NDArray[np.float32]:
+        """Give the input (k, 4, h, w) for a scan's k slices that are embedded; the last channel names the network."""
+        inputs = self.preprocessing(scan)
+        out = np.empty((len(inputs), 4, *inputs.shape[2:]), dtype=np.float32)
+        out[:, :3] = inputs
+        out[:, 3] = self._numbers.get(scan.modality, 0)
+        return out
+
+    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give raw features (B, D) of prepared input (B, 4, h, w)."""
+        numbers = np.rint(batch[:, 3, 0, 0]).astype(np.int64)
+        out = np.empty((len(batch), self.dim), dtype=np.float32)
+        for number in np.unique(numbers):
+            rows = numbers == number
+            out[rows] = self._through(self._networks[number], batch[rows, :3])
+        return out
