@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reid_engine.encoder.registry import DEFAULT_ENCODER, find_spec
+from reid_engine.encoder.registry import IMAGENET_ENCODER, find_spec
 from reid_engine.errors import EncoderError
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ UNTRAINED = "untrained"
 """Name in a gallery and in reports."""
 
 
-def load_untrained(name: str = DEFAULT_ENCODER, *, seed: int = 0, device: str | None = None) -> "Encoder":
+def load_untrained(name: str = IMAGENET_ENCODER, *, seed: int = 0, device: str | None = None) -> "Encoder":
     """Make the network of a named encoder with its first random weights.
 
     Parameters

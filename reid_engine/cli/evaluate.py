@@ -178,11 +178,11 @@ def _load(wanted: _Wanted, samples: "Cohort") -> "list[Encoder]":
 def _baselines(encoders: "list[Encoder]") -> "list[Embedder]":
     """Give the baselines, and the ImageNet encoder where it is not measured anyway."""
     from reid_engine.baselines import default_baselines
-    from reid_engine.encoder import DEFAULT_ENCODER, load_encoder
+    from reid_engine.encoder import IMAGENET_ENCODER, load_encoder
 
-    if any(encoder.identity.name == DEFAULT_ENCODER for encoder in encoders):
+    if any(encoder.identity.name == IMAGENET_ENCODER for encoder in encoders):
         return default_baselines()
-    return [*default_baselines(), load_encoder(DEFAULT_ENCODER)]
+    return [*default_baselines(), load_encoder(IMAGENET_ENCODER)]
 
 
 def _save(report: "EvaluationReport", samples: "Cohort", wanted: _Wanted) -> dict[str, Any]:

@@ -86,9 +86,9 @@ def train(
     wanted = read_where(where)
     called = _look_at(cohort, out, name, weights, settings["loss"])
     from reid_engine.cohort import read_cohort
-    from reid_engine.encoder import DEFAULT_ENCODER, find_spec
+    from reid_engine.encoder import IMAGENET_ENCODER, find_spec
 
-    base = find_spec(encoder or DEFAULT_ENCODER)
+    base = find_spec(encoder or IMAGENET_ENCODER)
     samples = read_cohort(cohort, pseudonymise=not no_pseudonyms)
     samples = samples.where(wanted) if wanted else samples
     from reid_engine.training.run import train as train_encoder

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reid_engine.encoder.identity import EncoderIdentity
     from reid_engine.encoder.model import Encoder, load_encoder
     from reid_engine.encoder.preprocessing import Preprocessing
-    from reid_engine.encoder.registry import AUTO, DEFAULT_ENCODER, find_spec, specs
+    from reid_engine.encoder.registry import AUTO, DEFAULT_ENCODER, IMAGENET_ENCODER, find_spec, specs
     from reid_engine.encoder.spec import EncoderSpec
     from reid_engine.encoder.stream import Embedded, Refused, Source, embed_stream
 
@@ -24,6 +24,7 @@ _HOMES = {
     "EncoderIdentity": "identity",
     "EncoderSpec": "spec",
     "Field": "field",
+    "IMAGENET_ENCODER": "registry",
     "Preprocessing": "preprocessing",
     "Refused": "stream",
     "Source": "stream",
@@ -39,6 +40,7 @@ _HOMES = {
 __all__ = [
     "AUTO",
     "DEFAULT_ENCODER",
+    "IMAGENET_ENCODER",
     "Embedded",
     "Encoder",
     "EncoderIdentity",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from reid_engine.encoder.registry import DEFAULT_ENCODER, find_spec, specs
-from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.encoder.spec import EncoderSpec, FolderWeights
 from reid_engine.encoder.weights_folder import named_weights
 
 
@@ -23,6 +23,8 @@ def choose_spec(modality: str | None, folder: Path | None = None) -> EncoderSpec
     The default encoder when there is none. Nothing is downloaded.
     """
     for spec in specs():
+        if isinstance(spec.source, FolderWeights):
+            continue  # carried by this package: the default sends the modality through it
         if modality in spec.modalities and (spec.at_hand if folder is None else named_weights(folder, spec)):
             return spec
     return find_spec(DEFAULT_ENCODER)

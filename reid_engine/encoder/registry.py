@@ -2,11 +2,17 @@
 
 import difflib
 
+from reid_engine.encoder.shipped import branched_spec, shipped_specs
 from reid_engine.encoder.spec import EncoderSpec, HubWeights, LinkedWeights, PackagedWeights, Recipe
 from reid_engine.encoder.trained import find_trained
 from reid_engine.errors import EncoderError
 
-DEFAULT_ENCODER = "efficientnet-lite0"
+IMAGENET_ENCODER = "efficientnet-lite0"
+"""What knows natural images alone: a baseline, and what training starts from."""
+
+DEFAULT_ENCODER = "reid-lite0"
+"""The ImageNet encoder, with weights that were trained to re-identify where this package carries them."""
+
 TIMM_PREFIX = "timm:"
 AUTO = "auto"
 """What users type in place of a name to have the encoder chosen; see :mod:`reid_engine.encoder.choice`."""
@@ -195,7 +201,11 @@ _RAD_DINO = EncoderSpec(
     url="https://huggingface.co/microsoft/rad-dino",
 )
 
+_SHIPPED = shipped_specs()
+
 _SPECS = (
+    branched_spec(DEFAULT_ENCODER, _lite(0, 224), _SHIPPED),
+    *_SHIPPED,
     _lite(0, 224),
     _lite(2, 260),
     _dinov2("s", 384),

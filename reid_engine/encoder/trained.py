@@ -64,7 +64,14 @@ def find_trained(name: str) -> EncoderSpec | None:
 
 
 def read_trained(folder: Path) -> EncoderSpec:
-    """Read what ``encoder.json`` says, and remember where the encoder lies.
+    """Read what ``encoder.json`` says, and remember where the encoder lies; see :func:`read_description`."""
+    spec = read_description(folder)
+    _remember(spec.name, folder.resolve())
+    return spec
+
+
+def read_description(folder: Path) -> EncoderSpec:
+    """Read what ``encoder.json`` says.
 
     Raises
     ------
@@ -83,7 +90,6 @@ def read_trained(folder: Path) -> EncoderSpec:
         raise EncoderError(f"{path}: is damaged ({type(error).__name__}); restore it, or train again") from error
     if not spec.at_hand:
         raise EncoderError(f"{folder}: the weights are missing; {spec.advice}")
-    _remember(spec.name, folder.resolve())
     return spec
 
 

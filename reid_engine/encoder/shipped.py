@@ -1,0 +1,38 @@
+"""The encoders that this package carries, which ``reid-engine train`` made of openly licensed images.
+
+Each is a folder in ``weights/`` with its model card, and is named after it.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.encoder.trained import DESCRIPTION_NAME, read_description
+
+FOLDER = Path(__file__).with_name("weights")
+
+
+def shipped_specs() -> tuple[EncoderSpec, ...]:
+    """Give one spec a folder, by name."""
+    folders = sorted(path.parent for path in FOLDER.glob(f"*/{DESCRIPTION_NAME}"))
+    return tuple(replace(read_description(folder), name=folder.name) for folder in folders)
+
+
+def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]) -> EncoderSpec:
+    """Give an encoder that sends each modality through the weights that were trained for it.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    rest
+        For all other modalities.
+    shipped
+        Encoders of the same architecture and preprocessing; raises ValueError where one is of another.
+    """
+    for one in shipped:
+        if (one.architecture, one.recipe, dict(one.options)) != (rest.architecture, rest.recipe, dict(rest.options)):
+            raise ValueError(f"{one.name} is built otherwise than {rest.name}")
+    branches = {modality: one.source for one in shipped for modality in one.modalities}
+    licences = dict.fromkeys([rest.licence, *(one.licence for one in shipped)])
+    return replace(rest, name=name, branches=branches, licence="; ".join(licences))  # type: ignore[arg-type]
