@@ -321,6 +321,7 @@ class EncoderSpec:
             "name": self.name,
             "architecture": self.architecture,
             "modalities": list(self.modalities),
+            "own_weights_for": sorted(self.branches),
             "dim": self.dim,
             "input_size": self.recipe.size if self.recipe else None,
             "preprocessing": self.recipe.describe() if self.recipe else None,

@@ -187,7 +187,7 @@ def encoder_list(rows: Sequence[Json], default: str) -> RenderableType:
         at_hand = Text("at hand", style="green") if row["weights_at_hand"] else Text("missing", style="yellow")
         table.add_row(
             row["name"] + (" (default)" if row["name"] == default else ""),
-            ", ".join(row["modalities"]),
+            ", ".join([*row["modalities"], *(f"{name}: own weights" for name in row["own_weights_for"])]),
             str(row["dim"] or NOTHING),
             f"{row['input_size']} px" if row["input_size"] else number(None),
             row["pooling"],

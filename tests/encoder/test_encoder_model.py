@@ -1,4 +1,4 @@
-"""The default encoder is the published network, and treats volumes and batches as promised."""
+"""The ImageNet encoder is the published network, and treats volumes and batches as promised."""
 
 from dataclasses import replace
 
@@ -8,11 +8,16 @@ import timm
 import torch
 from PIL import Image
 
-from reid_engine.encoder import DEFAULT_ENCODER, find_spec, load_encoder
+from reid_engine.encoder import IMAGENET_ENCODER, find_spec, load_encoder
 from reid_engine.encoder.folding import fold_batch_norms
 from reid_engine.encoder.model import load_spec
 from reid_engine.encoder.preprocessing import choose_slices
 from reid_engine.scan import Scan, read_scan
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder(IMAGENET_ENCODER)
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +33,8 @@ def features(published, batch):
         return published.extract_features(torch.from_numpy(batch)).mean(dim=(2, 3)).numpy()
 
 
-def test_default(encoder):
-    assert encoder.identity.name == DEFAULT_ENCODER == "efficientnet-lite0"
+def test_imagenet_encoder(encoder):
+    assert encoder.identity.name == IMAGENET_ENCODER == "efficientnet-lite0"
     assert encoder.dim == encoder.identity.dim == 1280
     assert len(encoder.identity.fingerprint) == 64
     assert encoder.notes == ("left out of the file: classifier.bias, classifier.weight",)
@@ -43,7 +48,7 @@ def test_features_are_the_packages_on_random_input(encoder, published):
 
 def test_features_are_the_packages_on_real_images(published, shared_data):
     """The package's documented preprocessing: (x - 127) / 128 of a whole frame, bicubic to 224 px."""
-    spec = find_spec(DEFAULT_ENCODER)
+    spec = find_spec(IMAGENET_ENCODER)
     recipe = replace(spec.recipe, crop=False, tiles=1, interpolation="bicubic")
     encoder = load_spec(replace(spec, recipe=recipe), device="cpu")
     paths = sorted((shared_data / "hannover_cxr").glob("*.jpg"))[:4]
@@ -144,8 +149,8 @@ def test_random_state_of_torch_is_left_alone():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
 def test_cuda_gives_the_same_features(encoder):
     scans = [Scan(values=np.random.default_rng(5).random((1, 64, 64), dtype=np.float32)) for _ in range(3)]
-    cuda = load_encoder(device="cuda")
+    cuda = load_encoder(IMAGENET_ENCODER, device="cuda")
     assert cuda.identity == encoder.identity
-    here, there = load_encoder(device="cpu").embed_many(scans), cuda.embed_many(scans)
+    here, there = load_encoder(IMAGENET_ENCODER, device="cpu").embed_many(scans), cuda.embed_many(scans)
     similarity = (here * there).sum(1) / np.linalg.norm(here, axis=1) / np.linalg.norm(there, axis=1)
     assert (similarity > 0.9999).all()

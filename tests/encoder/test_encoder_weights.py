@@ -180,8 +180,9 @@ def test_fingerprint_follows_the_weights(tmp_path, network):
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_fingerprint_follows_every_parameter_of_the_preprocessing(encoder, change):
+def test_fingerprint_follows_every_parameter_of_the_preprocessing(change):
     spec = find_spec("efficientnet-lite0")
+    encoder = load_encoder("efficientnet-lite0", device="cpu")
     changed = load_spec(replace(spec, recipe=replace(spec.recipe, **change)), device="cpu")
     assert changed.identity.fingerprint != encoder.identity.fingerprint
 
