@@ -8,6 +8,7 @@
     ├── EncoderError          an encoder that is unknown, or whose weights are not at hand
     ├── GalleryError          a gallery that is missing, damaged, full or made with another encoder
     ├── GateError             a limit that makes no sense
+    ├── NothingToExplainError a scan of which no match can be explained
     ├── ProbeError            a probe that cannot be fitted
     │   └── SmallClassesError classes of an attribute that too few subjects share
     ├── ServeError            a server that cannot be started
@@ -53,6 +54,10 @@ class GalleryError(ReidError):
 
 class GateError(ReidError):
     """A limit of the gate that makes no sense."""
+
+
+class NothingToExplainError(ReidError):
+    """Nobody is enrolled to whom a scan could be compared."""
 
 
 class ProbeError(ReidError):

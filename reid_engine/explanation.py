@@ -6,6 +6,7 @@ whose loss another region makes up for is not shown.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from reid_engine.encoder.field import as_image
 from reid_engine.encoder.model import Encoder
 from reid_engine.encoder.preprocessing import choose_slices
-from reid_engine.errors import ReidError
+from reid_engine.errors import NothingToExplainError, ReidError
 from reid_engine.matcher.population import Ints
+from reid_engine.plain import plain
 from reid_engine.progress import Progress, silent
 from reid_engine.risk import RiskAssessor
 from reid_engine.roster import Roster
@@ -29,6 +31,9 @@ WINDOW = 3
 """Cells along each side of what is blurred at a time."""
 
 BATCH = 16
+
+METHOD = "occlusion"
+"""What the map is called where others may come."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,14 @@ class Explanation:
     sample_id: str
     similarity: float
 
+    def to_json(self) -> dict[str, Any]:
+        """Give what the map is of as JSON values, without the map; ``most_lost`` is its highest value."""
+        facts = {"subject_id": self.subject_id, "sample_id": self.sample_id, "similarity": self.similarity}
+        return {
+            "method": METHOD,
+            **{name: plain(value) for name, value in (facts | {"most_lost": float(self.map.max())}).items()},
+        }
+
 
 def explain(
     assessor: RiskAssessor, scan: Scan, subject_id: str | None = None, *, progress: Progress = silent
@@ -70,13 +83,17 @@ def explain(
 
     Raises
     ------
+    NothingToExplainError
+        Nobody of the scan's modality is enrolled.
     ReidError
-        Nobody of the scan's modality is enrolled, or not this subject.
+        This subject is not.
     """
     roster = assessor.roster(scan.modality)
     if roster is None:
         what = "choose the scan's modality" if scan.modality == UNKNOWN else f"enrol {scan.modality} images"
-        raise ReidError(f"there is nothing to explain: the gallery has no images of this kind; {what}, and try again")
+        raise NothingToExplainError(
+            f"there is nothing to explain: the gallery has no images of this kind; {what}, and try again"
+        )
     prepared = assessor.encoder.prepare(scan)
     features = assessor.encoder.forward(prepared)
     image = _most_alike(roster, features.mean(axis=0), subject_id)

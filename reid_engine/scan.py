@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from reid_engine.errors import ScanError
 from reid_engine.readers.raw import Raw, Window
 from reid_engine.readers.sniff import Kind, sniff
+
+if TYPE_CHECKING:
+    from reid_engine.readers.display import Stored
 
 MODALITIES = ("CFP", "OCT", "CXR", "CT", "MR", "XR", "MG", "US", "PT", "NM", "XA", "FAF", "FA", "SLO")
 """Colour fundus photo, optical coherence tomography, chest x-ray, CT, MR, other x-ray, mammogram,
@@ -58,6 +62,8 @@ class Scan:
     pixel_digest
         SHA-256 (hex) of the display values in 8 bits and their shape: the same picture in another container
         has the same digest.
+    stored
+        The way back from display values to the file's own; None where that is no straight line.
     """
 
     values: NDArray[np.float32] | NDArray[np.uint8]
@@ -70,6 +76,7 @@ class Scan:
     facts: Mapping[str, str | float] = field(default_factory=dict)
     file_digest: str = ""
     pixel_digest: str = ""
+    stored: "Stored | None" = field(default=None, compare=False)
     _eight: NDArray[np.uint8] | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -136,10 +143,11 @@ def read_scan(
     _check_window(path, window)
     kind = sniff(path)
     raw, file_digest = _read(path, kind)
-    from reid_engine.readers.display import is_hounsfield, to_display
+    from reid_engine.readers.display import is_hounsfield, show
 
     raw = replace(raw, hounsfield=is_hounsfield(raw, wanted))
-    display = to_display(path, raw, wanted, window, invert)
+    shown = show(path, raw, wanted, window, invert)
+    display = shown.values
     found, source, confidence = _settle_modality(raw, wanted, display)
     eight = to_eight_bit(display)
     scan = Scan(
@@ -153,6 +161,7 @@ def read_scan(
         facts=raw.facts,
         file_digest=file_digest,
         pixel_digest=digest_pixels(eight),
+        stored=shown.stored,
     )
     object.__setattr__(scan, "_eight", eight)  # it was made for the digest, and encoders ask for it
     return scan

@@ -41,10 +41,8 @@ def explain(
     with progress_bar() as progress:
         found = explain_match(assessor, picture, subject, progress=progress)
     write_picture(out, heat_png(picture, found.map), scan)
-    facts = {"subject_id": found.subject_id, "sample_id": found.sample_id, "similarity": found.similarity}
-    facts |= {"most_lost": float(found.map.max()), "map": str(out)}
     if as_json:
-        print_json(facts)
+        print_json({**found.to_json(), "map": str(out)})
     else:
         from reid_engine.report.words import number, percent
 

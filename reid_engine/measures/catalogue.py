@@ -3,7 +3,7 @@
 import numpy as np
 
 from reid_engine.measures.measure import Measure, Picture, Slices, each_slice
-from reid_engine.measures.painting import crop, paint_disc, paint_frame, paint_marks
+from reid_engine.measures.painting import crop, crop_box, paint_disc, paint_frame, paint_marks
 from reid_engine.measures.smoothing import average_slices, blur, despeckle, down_sample
 from reid_engine.scan import Scan
 
@@ -23,7 +23,7 @@ def _unchanged(slices: Slices, modality: str) -> Slices:
 
 MEASURES: tuple[Measure, ...] = (
     Measure("header-only", "remove the header and keep every pixel", ("any",), _unchanged),
-    Measure("crop", "keep the middle 80 % of the anatomy", ("any",), crop, keeps_shape=False),
+    Measure("crop", "keep the middle 80 % of the anatomy", ("any",), crop, box=crop_box),
     Measure("frame", "black out the frame around the anatomy", ("any",), each_slice(paint_frame)),
     Measure("marks", "paint over burnt-in letters and markers", ("CXR", "XR", "MG"), each_slice(paint_marks)),
     Measure("optic-disc", "paint over the optic disc", ("CFP",), each_slice(paint_disc)),

@@ -14,6 +14,9 @@ Picture = NDArray[np.float32]
 Slices = NDArray[np.float32]
 """(S, H, W) or (S, H, W, 3)."""
 
+Box = tuple[slice, slice]
+"""Rows and columns."""
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -31,8 +34,8 @@ class Measure:
         Gives new slices for a scan's slices and modality; never writes to what it was given.
     volumes_only
         Whether it needs several slices.
-    keeps_shape
-        Whether the changed picture can be laid over the old one.
+    box
+        Gives what is left of the slices where something is cut off, for the same arguments; None where nothing is.
     """
 
     name: str
@@ -40,12 +43,24 @@ class Measure:
     modalities: tuple[str, ...]
     change: Callable[[Slices, str], Slices]
     volumes_only: bool = False
-    keeps_shape: bool = True
+    box: Callable[[Slices, str], Box] | None = None
+
+    @property
+    def keeps_shape(self) -> bool:
+        """Whether the changed picture can be laid over the old one."""
+        return self.box is None
 
     def suits(self, scan: Scan) -> bool:
         """Tell whether it is offered for a scan."""
         known = "any" in self.modalities or scan.modality in self.modalities
         return known and (scan.is_volume or not self.volumes_only)
+
+    def corner(self, scan: Scan) -> tuple[int, int]:
+        """Give the row and the column of a scan at which the changed picture begins."""
+        if self.box is None:
+            return 0, 0
+        rows, columns = self.box(scan.pixels, scan.modality)
+        return rows.start, columns.start
 
     def apply(self, scan: Scan) -> Scan:
         """Give a changed copy: same facts, new pixels and pixel digest, and no file it came from."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_engine.encoder.field import Field, find_field
-from reid_engine.measures.measure import Picture, Slices
+from reid_engine.measures.measure import Box, Picture, Slices
 
 KEPT = 0.8
 """Share of the field's height and width that a crop keeps, around its middle."""
@@ -29,12 +29,17 @@ Mask = NDArray[np.bool_]
 
 def crop(slices: Slices, modality: str) -> Slices:
     """Keep the middle of the anatomy's field; the same box in every slice."""
+    return slices[(slice(None), *crop_box(slices, modality))].copy()
+
+
+def crop_box(slices: Slices, modality: str) -> Box:
+    """Find what a crop keeps."""
     field = find_field(slices[len(slices) // 2], modality)
     height, width = field.size
     top = field.top + round((1 - KEPT) / 2 * height)
     left = field.left + round((1 - KEPT) / 2 * width)
     rows, columns = max(1, round(KEPT * height)), max(1, round(KEPT * width))
-    return slices[:, top : top + rows, left : left + columns].copy()
+    return slice(top, top + rows), slice(left, left + columns)
 
 
 def paint_frame(picture: Picture, modality: str) -> Picture:

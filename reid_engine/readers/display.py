@@ -1,5 +1,6 @@
 """Stored values become display values in [0, 1], alike whatever container they came in."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from reid_engine.errors import ScanError
 from reid_engine.readers.raw import Raw, Window
-from reid_engine.readers.voi import apply_window, suits_whole_numbers
+from reid_engine.readers.voi import HeaderWindow, apply_window, suits_whole_numbers, window_ends
 
 HU_WINDOW: Window = (0.0, 2000.0)
 """Window of every CT in Hounsfield units: air, lung, soft tissue and bone, whatever preset a viewer had."""
@@ -17,6 +18,9 @@ PERCENTILES = (0.5, 99.5)
 """Ends of the window of values that come without one."""
 
 Display = NDArray[np.float32] | NDArray[np.uint8]
+
+Ends = tuple[float, float]
+"""The stored values that are shown as 0 and as 1."""
 
 MIN_FINITE = 0.01
 """Least share of finite values."""
@@ -30,7 +34,31 @@ _CALLER_AIR = -200.0
 _STATISTICS_VALUES = 2**20
 
 
-def to_display(path: Path, raw: Raw, modality: str | None, window: Window | None, invert: bool) -> Display:
+@dataclass(frozen=True)
+class Stored:
+    """The way back from display values to a file's own.
+
+    Parameters
+    ----------
+    ends
+        The (rescaled) values that 0 and 1 stand for; values beyond them are shown as these.
+    kind
+        numpy's code for the type of the file's (rescaled) values.
+    """
+
+    ends: Ends
+    kind: str
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Display values, and the way back where it is a straight line."""
+
+    values: Display
+    stored: Stored | None
+
+
+def show(path: Path, raw: Raw, modality: str | None, window: Window | None, invert: bool) -> Shown:
     """Map a reader's values to display values.
 
     Parameters
@@ -48,18 +76,24 @@ def to_display(path: Path, raw: Raw, modality: str | None, window: Window | None
 
     Returns
     -------
-    NDArray
-        (S, H, W) or (S, H, W, 3): float32 in [0, 1], or uint8 for 255 times that.
+    Shown
+        Values (S, H, W) or (S, H, W, 3): float32 in [0, 1], or uint8 for 255 times that.
     """
     values = raw.values
     if values.ndim == 4 and _is_grey(values):
         values = values[..., 0]
-    display = _shades(path, values, raw, modality, window)
+    display, ends = _shades(path, values, raw, modality, window)
     if invert or raw.inverted:
         display = _invert(display)
+        ends = ends and ends[::-1]
     if display.size and display.min() == display.max():
         raise ScanError(f"{path}: the image is blank; check the file, or the window it is shown with")
-    return display
+    return Shown(display, ends and Stored(ends, values.dtype.str[1:]))
+
+
+def to_display(path: Path, raw: Raw, modality: str | None, window: Window | None, invert: bool) -> Display:
+    """Give the display values alone."""
+    return show(path, raw, modality, window, invert).values
 
 
 def is_hounsfield(raw: Raw, modality: str | None) -> bool:
@@ -90,20 +124,25 @@ def _is_grey(values: NDArray[Any]) -> bool:
     return bool((values[..., 0] == values[..., 1]).all() and (values[..., 0] == values[..., 2]).all())
 
 
-def _shades(path: Path, values: NDArray[Any], raw: Raw, modality: str | None, window: Window | None) -> Display:
+def _shades(
+    path: Path, values: NDArray[Any], raw: Raw, modality: str | None, window: Window | None
+) -> tuple[Display, Ends | None]:
     if is_hounsfield(raw, modality):
-        return apply_window(_finite(path, values, HU_WINDOW), HU_WINDOW, "LINEAR_EXACT")
+        return _windowed(path, values, HU_WINDOW, "LINEAR_EXACT")
     if window is not None:
-        function = "LINEAR" if suits_whole_numbers(values) else "LINEAR_EXACT"
-        return apply_window(_finite(path, values, window), window, function)
+        return _windowed(path, values, window, "LINEAR" if suits_whole_numbers(values) else "LINEAR_EXACT")
     if raw.voi is not None:
-        return raw.voi(_finite(path, values, None))
+        ends = raw.voi.ends if isinstance(raw.voi, HeaderWindow) else None
+        return raw.voi(_finite(path, values, None)), ends
     if values.dtype == np.uint8:
-        return np.ascontiguousarray(values)
+        return np.ascontiguousarray(values), (0.0, 255.0)
     if values.dtype == np.bool_:
-        return values.astype(np.uint8) * np.uint8(255)
-    robust = _robust_window(path, values)
-    return apply_window(_finite(path, values, robust), robust, "LINEAR_EXACT")
+        return values.astype(np.uint8) * np.uint8(255), None
+    return _windowed(path, values, _robust_window(path, values), "LINEAR_EXACT")
+
+
+def _windowed(path: Path, values: NDArray[Any], window: Window, function: str) -> tuple[Display, Ends]:
+    return apply_window(_finite(path, values, window), window, function), window_ends(window, function)
 
 
 def _robust_window(path: Path, values: NDArray[Any]) -> Window:

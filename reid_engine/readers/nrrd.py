@@ -33,6 +33,9 @@ _TYPES = {
 _TYPE_OF = {name: code for code, names in _TYPES.items() for name in names}
 _SPATIAL = ("domain", "space", "time", "???", "none", "")
 _VECTOR = re.compile(r"none|\([^)]*\)", re.IGNORECASE)
+_TO_RAS = {"right-anterior-superior": (1, 1, 1), "left-anterior-superior": (-1, 1, 1)}
+_SHORT = {"ras": "right-anterior-superior", "las": "left-anterior-superior"}
+_LPS_TO_RAS = (-1, -1, 1)
 
 
 def read_nrrd(path: Path, data: bytes) -> Raw:
@@ -65,6 +68,31 @@ def read_nrrd(path: Path, data: bytes) -> Raw:
         values = np.moveaxis(values, len(sizes) - 1 - axis, -1)
     values = values.reshape(-1, planes, rows, columns, components)[0, ..., :3]
     return Raw(values if components in (3, 4) else values[..., 0], _spacing(fields, axis))
+
+
+def read_affine(path: Path, data: bytes) -> NDArray[np.float64] | None:
+    """Give the matrix (4, 4) from voxels (column, row, slice) to RAS in mm; None where the header has none.
+
+    A space that has no name counts as LPS, as it does for ITK and so for 3D Slicer.
+    """
+    fields, _ = _parse(path, data)
+    axis = _component_axis(fields, len(fields.get("sizes", "").split()))
+    words = [word for i, word in enumerate(_VECTOR.findall(fields.get("space directions", ""))) if i != axis]
+    try:
+        axes = np.array([_numbers(word) for word in words if word.lower() != "none"][:3], dtype=np.float64)
+        origin = np.array(_numbers(fields.get("space origin", "(0,0,0)")), dtype=np.float64)
+    except ValueError:
+        return None
+    if axes.shape != (3, 3) or origin.shape != (3,) or not np.isfinite(axes).all() or not np.isfinite(origin).all():
+        return None
+    if not np.linalg.norm(axes, axis=1).all() or not abs(np.linalg.det(axes)):
+        return None
+    space = fields.get("space", "").lower()
+    signs = np.array(_TO_RAS.get(_SHORT.get(space, space), _LPS_TO_RAS), dtype=np.float64)
+    affine = np.eye(4)
+    affine[:3, :3] = signs[:, None] * axes.T
+    affine[:3, 3] = signs * origin
+    return affine
 
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, str], int]:
@@ -119,12 +147,16 @@ def _spacing(fields: dict[str, str], axis: int | None) -> tuple[float, float, fl
         if i == axis or word.lower() == "none":
             continue
         try:
-            steps.append(math.hypot(*(float(n) for n in word.strip("()").split(","))))
+            steps.append(math.hypot(*_numbers(word)))
         except ValueError:
             return None
     if len(steps) < 2 or not all(0 < step < math.inf for step in steps[:3]):
         return None
     return (steps[2] if len(steps) > 2 else 1.0, steps[1], steps[0])
+
+
+def _numbers(word: str) -> list[float]:
+    return [float(number) for number in word.strip("()").split(",")]
 
 
 def _damaged(path: Path) -> ScanError:

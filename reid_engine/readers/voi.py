@@ -1,6 +1,7 @@
 """From measured values to display values: the windows and look-up tables of DICOM PS3.3 C.11.2."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -32,17 +33,45 @@ def apply_window(values: NDArray[Any], window: Window, function: str = "LINEAR")
     LINEAR takes values for whole numbers: its width counts values, so that the ends are half a step further
     in than those of LINEAR_EXACT. It is defined for widths above 1.
     """
-    centre, width = window
     x: NDArray[Any] = values.astype(np.float64 if _is_large(values) else np.float32)
     if function == "SIGMOID":
+        centre, width = window
         with np.errstate(over="ignore"):
             grade = np.exp(-4 * (x - np.float32(centre)) / np.float32(width))
         return np.asarray(1 / (1 + grade), dtype=np.float32)
-    if function == "LINEAR" and width > 1:
-        centre, width = centre - 0.5, width - 1
+    centre, width = _in_values(window, function)
     x -= x.dtype.type(centre - width / 2)
     x /= x.dtype.type(width)
     return np.clip(x, 0, 1, out=x).astype(np.float32, copy=False)
+
+
+def window_ends(window: Window, function: str) -> tuple[float, float]:
+    """Give the values that a window of straight lines maps to 0 and to 1."""
+    centre, width = _in_values(window, function)
+    return centre - width / 2, centre + width / 2
+
+
+@dataclass(frozen=True)
+class HeaderWindow:
+    """A header's window, as a way from values to display values."""
+
+    window: Window
+    function: str
+
+    def __call__(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Map values."""
+        return apply_window(values, self.window, self.function)
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The values that become 0 and 1; None where they are never reached."""
+        return None if self.function == "SIGMOID" else window_ends(self.window, self.function)
+
+
+def _in_values(window: Window, function: str) -> Window:
+    """Give the window as LINEAR_EXACT takes it."""
+    centre, width = window
+    return (centre - 0.5, width - 1) if function == "LINEAR" and width > 1 else window
 
 
 def _is_large(values: NDArray[Any]) -> bool:
@@ -76,8 +105,7 @@ def _window_voi(item: Any) -> Voi | None:
     if centre is None or width is None or width <= 0:
         return None
     function = text(item, "VOILUTFunction").upper() or "LINEAR"
-    window = (centre, width)
-    return lambda values: apply_window(values, window, function)
+    return HeaderWindow((centre, width), function)
 
 
 def _table_voi(item: Any) -> Voi | None:
