@@ -8,7 +8,7 @@ from typing import Any
 
 from lib.desk import Desk
 from lib.exposures import Exposures
-from lib.infers.reidentification_risk import NAME, ReidentificationRiskTask
+from lib.infers import reidentification_measures, reidentification_risk
 from lib.options import read_options
 from lib.quiet import end_quietly, hush
 from lib.scoring import cohort_reidentification
@@ -72,8 +72,11 @@ class ReidentificationRisk(MONAILabelApp):
         return StudiesFolder(self.options.studies)
 
     def init_infers(self) -> dict[str, InferTask]:
-        """Give the one infer task."""
-        return {NAME: ReidentificationRiskTask(self.desk, self.shelf)}
+        """Give the infer tasks."""
+        return {
+            reidentification_risk.NAME: reidentification_risk.ReidentificationRiskTask(self.desk, self.shelf),
+            reidentification_measures.NAME: reidentification_measures.ReidentificationMeasuresTask(self.desk),
+        }
 
     def init_trainers(self) -> dict[str, TrainTask]:
         """Give the train tasks."""
@@ -89,6 +92,17 @@ class ReidentificationRisk(MONAILabelApp):
     def init_scoring_methods(self) -> dict[str, ScoringMethod]:
         """Give the one scoring."""
         return {cohort_reidentification.NAME: cohort_reidentification.CohortReidentification(self.options)}
+
+    def info(self) -> dict[str, Any]:
+        """Say what the app has, and what this server may be asked for."""
+        meta: dict[str, Any] = super().info()
+        server = {
+            "images": False,
+            "studies": meta["datastore"]["total"] > 0,
+            "sign_in": None,
+            "gallery_state": meta["models"][reidentification_risk.NAME]["state"],
+        }
+        return {**meta, "server": server}
 
     def init_batch_infer(self) -> Any:
         """Give none: a check is asked for one scan at a time."""

@@ -43,8 +43,8 @@ class Explanation:
     Attributes
     ----------
     map
-        ``(S, H, W)`` share of the similarity to the subject's image that is lost without the region, 0 where nothing
-        is lost, where the network does not look, and in slices that are not embedded.
+        ``(S, H, W)`` share, 0 to 1, of the similarity to the subject's image that is lost without the region: 0 where
+        nothing is lost, where the network does not look, and in slices that are not embedded.
     subject_id, sample_id
         The subject, and the enrolled image that is most alike.
     similarity
@@ -148,7 +148,7 @@ class _Occlusion:
                     lost[number][self._cells(*self.windows[place])] += drop
                     place += 1
                 progress(number * len(self.windows) + place, count * len(self.windows), "regions")
-        return np.asarray(np.maximum(lost / seen, 0) / max(abs(whole), 1e-6), dtype=np.float32)
+        return np.asarray(np.clip(lost / seen / max(abs(whole), 1e-6), 0, 1), dtype=np.float32)
 
     def _cells(self, row: int, column: int) -> tuple[slice, slice]:
         return slice(max(row, 0), row + WINDOW), slice(max(column, 0), column + WINDOW)

@@ -3,17 +3,28 @@
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lib.failures import Refusal
 from lib.options import Options
-from lib.params import CheckParams
+from lib.params import CheckParams, MeasureParams, ScanParams
 from lib.quiet import LOG, where
 from lib.shelf import NO_GALLERY, has_gallery
-from reid_engine.errors import GalleryError, ReidError
+from lib.watch import TookTooLongError
+from reid_engine.errors import GalleryError, NothingToExplainError, ReidError
+from reid_engine.progress import Progress
 
 if TYPE_CHECKING:
     from reid_engine.encoder import Encoder
     from reid_engine.risk import RiskAssessor
+    from reid_engine.scan import Scan
+
+
+class Answer(NamedTuple):
+    """JSON values, and a volume as the bytes of a NIfTI file where there is one."""
+
+    document: dict[str, Any]
+    volume: bytes | None = None
 
 
 class Desk:
@@ -34,19 +45,75 @@ class Desk:
         """Load what a check needs in the background."""
         threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
 
-    def check(self, path: Path, params: CheckParams) -> dict[str, Any]:
-        """Read a scan and give its RiskReport as JSON values."""
-        from reid_engine.scan import read_scan
+    def check(self, path: Path, params: CheckParams) -> Answer:
+        """Read a scan and give its RiskReport."""
+        return Answer(self._check(self.assessor(), path, params)[0])
+
+    def explain(self, path: Path, params: CheckParams, progress: Progress) -> Answer:
+        """Give a scan's RiskReport, and the map of the regions that made a match, which lies over the scan.
+
+        Where nothing can be explained there is no map; the report says why, under ``explanation``.
+        """
+        from reid_engine.explanation import explain
+        from reid_engine.grid import read_grid
 
         assessor = self.assessor()
+        report, scan = self._check(assessor, path, params)
         start = time.perf_counter()
-        scan = read_scan(path, modality=params.modality, window=params.window, invert=params.invert)
+        try:
+            found = explain(assessor, scan, params.explain_subject, progress=progress)
+        except (NothingToExplainError, TookTooLongError) as error:
+            return Answer({**report, "explanation": {"reason": str(error)}})
+        volume = read_grid(path, scan).write(found.map)
+        report["timing_ms"]["explain"] = round(1000 * (time.perf_counter() - start), 1)
+        return Answer({**report, "explanation": found.to_json()}, volume)
+
+    def compare(self, path: Path, params: MeasureParams, progress: Progress) -> Answer:
+        """Give what each measure would do to a scan's risk and to its picture, with small pictures."""
+        from reid_engine.measures.comparison import measure_by_measure
+        from reid_engine.measures.previews import document_with_previews
+
+        assessor = self.assessor()
+        scan = _read(path, params)
+        before, rows = measure_by_measure(
+            assessor,
+            scan,
+            params.measures,
+            prior_enrolled=params.prior_enrolled,
+            population=params.population,
+            progress=progress,
+        )
+        return Answer(document_with_previews(before, rows, scan))
+
+    def make_copy(self, path: Path, params: MeasureParams, progress: Progress) -> Answer:
+        """Do as :meth:`compare` for one measure, and give the changed copy, which lies over the scan."""
+        from reid_engine.measures.comparison import compare_measures
+        from reid_engine.measures.copies import write_copy
+        from reid_engine.measures.previews import document_with_previews
+
+        if params.measures is None or len(params.measures) != 1:
+            raise Refusal(422, "a copy is made by one measure; name exactly one in measures")
+        assessor = self.assessor()
+        scan = _read(path, params)
+        before, rows = compare_measures(
+            assessor,
+            scan,
+            params.measures,
+            prior_enrolled=params.prior_enrolled,
+            population=params.population,
+            progress=progress,
+        )
+        return Answer(document_with_previews(before, rows, scan), write_copy(path, scan, rows[0]))
+
+    def _check(self, assessor: "RiskAssessor", path: Path, params: CheckParams) -> tuple[dict[str, Any], "Scan"]:
+        start = time.perf_counter()
+        scan = _read(path, params)
         reading = time.perf_counter() - start
         report = assessor.assess(
             scan, prior_enrolled=params.prior_enrolled, population=params.population, top=params.top
         ).to_json()
         report["timing_ms"] = {"read": round(1000 * reading, 1), **report["timing_ms"]}
-        return report
+        return report, scan
 
     def assessor(self) -> "RiskAssessor":
         """Give the assessor of the gallery as it is now; raise :class:`GalleryError` while there is none."""
@@ -102,3 +169,9 @@ class Desk:
             LOG.warning("not ready for checks: %s", error)
         except Exception as error:
             LOG.error("not ready for checks: %s", where(error))
+
+
+def _read(path: Path, params: ScanParams) -> "Scan":
+    from reid_engine.scan import read_scan
+
+    return read_scan(path, modality=params.modality, window=params.window, invert=params.invert)

@@ -4,6 +4,7 @@ import errno
 import re
 from collections.abc import Mapping
 
+from lib.watch import TookTooLongError
 from reid_engine.errors import CohortError, EncoderError, GalleryError, ProbeError, ReidError, ScanError
 
 NEUTRAL = "the check failed on the server; its operator finds the kind of error in the log"
@@ -48,6 +49,8 @@ def explain(error: BaseException, names: Mapping[str, str]) -> Refusal:
     if isinstance(error, ReidError):
         status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
         return Refusal(status, _neutral(str(error), names) or _FALLBACK[status])
+    if isinstance(error, TookTooLongError):
+        return Refusal(413, str(error))
     if isinstance(error, MemoryError):
         return Refusal(413, "the scan needs more memory than the server has")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -4,9 +4,10 @@ import json
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from lib.failures import Refusal
+from reid_engine.measures import MEASURES
 from reid_engine.scan import MODALITIES
 
 LONGEST = 16 * 1024
@@ -16,33 +17,48 @@ MOST_MATCHES = 100
 LARGEST_POPULATION = 10**10
 MOST_ATTRIBUTES = 100
 LONGEST_ATTRIBUTE = 200
+LONGEST_SUBJECT = 1000
 
 
 @dataclass(frozen=True)
-class CheckParams:
-    """Validated parameters of one check; the defaults are those of the library."""
+class ScanParams:
+    """Validated parameters of what is asked of one scan; the defaults are those of the library."""
 
     modality: str | None = None
     prior_enrolled: float = 0.5
     population: int | None = None
-    top: int = 10
     window: tuple[float, float] | None = None
     invert: bool = False
 
     @classmethod
-    def parse(cls, text: str) -> "CheckParams":
+    def parse(cls, text: str) -> Self:
         """Read the form field ``params``, a JSON object; raise :class:`Refusal` where it isn't taken."""
-        values = _parse(text, _READERS)
+        values = _parse(text, [field.name for field in fields(cls)])
         return cls(**{key: _READERS[key](value) for key, value in values.items() if value is not None})
 
     @classmethod
-    def of(cls, request: Mapping[str, Any]) -> "CheckParams":
+    def of(cls, request: Mapping[str, Any]) -> Self:
         """Pick the parameters, validated before, out of a MONAI Label request."""
         return cls(**{field.name: request[field.name] for field in fields(cls) if field.name in request})
 
     def as_request(self) -> dict[str, Any]:
         """Give them as keys of a MONAI Label request."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class CheckParams(ScanParams):
+    """Of a check; `explain_subject` is whose match the map shows, the most alike subject's where it is None."""
+
+    top: int = 10
+    explain_subject: str | None = None
+
+
+@dataclass(frozen=True)
+class MeasureParams(ScanParams):
+    """Of a comparison of measures; None compares all that suit the scan."""
+
+    measures: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +163,20 @@ def _invert(value: Any) -> bool:
     return value
 
 
+def _subject(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_SUBJECT:
+        raise Refusal(422, "explain_subject must be the subject_id of one of the matches")
+    return value
+
+
+def _measures(value: Any) -> tuple[str, ...]:
+    names = value if isinstance(value, list) and 1 <= len(value) <= len(MEASURES) else []
+    known = [measure.name for measure in MEASURES]
+    if not names or not all(isinstance(name, str) and name in known for name in names):
+        raise Refusal(422, f"measures must be a list of some of {', '.join(known)}")
+    return tuple(dict.fromkeys(names))
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "modality": _modality,
     "prior_enrolled": _prior,
@@ -154,4 +184,6 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "top": _whole("top", 1, MOST_MATCHES),
     "window": _window,
     "invert": _invert,
+    "explain_subject": _subject,
+    "measures": _measures,
 }

@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reid_engine.measures.catalogue import MEASURES, measures_for
+    from reid_engine.measures.catalogue import MEASURES, measures_by_modality, measures_for
     from reid_engine.measures.comparison import Comparison, Outcome, compare_measures
     from reid_engine.measures.fidelity import Fidelity, picture_fidelity
     from reid_engine.measures.measure import Measure
 
 _ROOMS = {
     "MEASURES": "catalogue",
+    "measures_by_modality": "catalogue",
     "measures_for": "catalogue",
     "Comparison": "comparison",
     "Outcome": "comparison",
@@ -26,6 +27,7 @@ __all__ = [
     "Measure",
     "Outcome",
     "compare_measures",
+    "measures_by_modality",
     "measures_for",
     "picture_fidelity",
 ]

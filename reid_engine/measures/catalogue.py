@@ -5,7 +5,7 @@ import numpy as np
 from reid_engine.measures.measure import Measure, Picture, Slices, each_slice
 from reid_engine.measures.painting import crop, crop_box, paint_disc, paint_frame, paint_marks
 from reid_engine.measures.smoothing import average_slices, blur, despeckle, down_sample
-from reid_engine.scan import Scan
+from reid_engine.scan import MODALITIES, Scan
 
 LEVELS = 16
 """Levels of each channel that quantisation leaves."""
@@ -34,6 +34,13 @@ MEASURES: tuple[Measure, ...] = (
     Measure("average", "average neighbouring b-scans", ("OCT",), average_slices, volumes_only=True),
 )
 """In the order in which they are offered."""
+
+
+def measures_by_modality() -> dict[str, tuple[Measure, ...]]:
+    """Give the measures that are offered for each modality, those for volumes alone among them."""
+    return {
+        modality: tuple(one for one in MEASURES if {"any", modality} & set(one.modalities)) for modality in MODALITIES
+    }
 
 
 def measures_for(scan: Scan) -> tuple[Measure, ...]:

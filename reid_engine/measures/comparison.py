@@ -1,7 +1,7 @@
 """Risk before and after each measure, on copies of one scan."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +119,22 @@ def compare_measures(
     ReidError
         A name is unknown, or a measure is not for such a scan.
     """
+    before, rows = measure_by_measure(
+        assessor, scan, names, prior_enrolled=prior_enrolled, population=population, progress=progress
+    )
+    return before, list(rows)
+
+
+def measure_by_measure(
+    assessor: RiskAssessor,
+    scan: Scan,
+    names: Sequence[str] | None = None,
+    *,
+    prior_enrolled: float = 0.5,
+    population: int | None = None,
+    progress: Progress = silent,
+) -> tuple[Outcome, Iterator[Comparison]]:
+    """Do as :func:`compare_measures`, each row when it is asked for: all copies of a large volume need much memory."""
     chosen = measures_for(scan) if names is None else tuple(_find(name, scan) for name in names)
 
     def look(picture: Scan) -> dict[str, Any]:
@@ -127,19 +143,21 @@ def compare_measures(
     whole = look(scan)
     subject = whole["risk"]["subject_id"]
     before = _outcome(whole, subject)
-    rows = []
-    for done, measure in enumerate(chosen):
-        progress(done, len(chosen), "measures")
-        changed = measure.apply(scan)
-        after = _outcome(look(changed), subject)
-        alike = picture_fidelity(scan.pixels, changed.pixels) if measure.keeps_shape else None
-        kept = math.prod(changed.shape[:3]) / math.prod(scan.shape[:3])
-        rows.append(Comparison(measure, after, _lowers(before, after), alike, kept, changed))
-    progress(len(chosen), len(chosen), "measures")
-    return before, rows
+
+    def compare() -> Iterator[Comparison]:
+        for done, measure in enumerate(chosen):
+            progress(done, len(chosen), "measures")
+            changed = measure.apply(scan)
+            after = _outcome(look(changed), subject)
+            alike = picture_fidelity(scan.pixels, changed.pixels) if measure.keeps_shape else None
+            kept = math.prod(changed.shape[:3]) / math.prod(scan.shape[:3])
+            yield Comparison(measure, after, _lowers(before, after), alike, kept, changed)
+        progress(len(chosen), len(chosen), "measures")
+
+    return before, compare()
 
 
-def to_document(before: Outcome, rows: Sequence[Comparison]) -> dict[str, Any]:
+def to_document(before: Outcome, rows: Iterable[Comparison]) -> dict[str, Any]:
     """Give the document ``reid-measures/1``: plain finite values and None only."""
     return {
         "schema": SCHEMA,

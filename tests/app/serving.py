@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import requests
+from requests_toolbelt import MultipartDecoder
 
 from reid_engine.serve import Server, start
 
 CHECK = "/infer/reidentification_risk"
+MEASURES = "/infer/reidentification_measures"
 
 
 @dataclass(repr=False)
@@ -29,13 +32,17 @@ class Served:
     def url(self) -> str:
         return self.server.url
 
-    def check(self, data: bytes | None = None, *, name="scan.png", params=None, query="output=json", **headers):
+    def check(self, data=None, *, name="scan.png", params=None, query="output=json", at=CHECK, **headers):
         """Check bytes as the panel does; None sends no file."""
         files = {} if data is None else {"file": (name, data)}
         if params is not None:
             files["params"] = (None, params if isinstance(params, str | bytes) else json.dumps(params))
-        url = f"{self.url}{CHECK}?{query}"
-        return self.session.post(url, files=files or None, headers=headers or None, timeout=60)
+        url = f"{self.url}{at}?{query}"
+        return self.session.post(url, files=files or None, headers=headers or None, timeout=120)
+
+    def measure(self, data=None, **how):
+        """Ask what measures would do."""
+        return self.check(data, at=MEASURES, **how)
 
     def get(self, path: str, **headers):
         return self.session.get(self.url + path, headers=headers, timeout=60)
@@ -54,6 +61,24 @@ class Served:
         """Give the console output and the log files, as far as they are written."""
         logs = [self.server.log, *self.temporary.rglob("app.log*")]
         return "\n".join(path.read_text("utf-8", "replace") for path in logs)
+
+
+def parts(response) -> tuple[dict, bytes | None]:
+    """Give the JSON values and the volume of an answer in parts."""
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"].startswith("multipart/form-data; boundary=")
+    found = {}
+    for part in MultipartDecoder.from_response(response).parts:
+        head = part.headers[b"Content-Disposition"].decode()
+        found[re.search('name="([a-z]+)"', head)[1]] = part, head
+    document, head = found.pop("params")
+    assert document.headers[b"Content-Type"] == b"application/json"
+    volume, head = found.pop("image", (None, ""))
+    assert not found
+    if volume is not None:
+        assert re.search(r'filename="(map|copy)\.nii\.gz"', head)
+        assert volume.headers[b"Content-Type"] == b"application/octet-stream"
+    return json.loads(document.content), None if volume is None else volume.content
 
 
 @contextmanager

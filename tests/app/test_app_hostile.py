@@ -4,8 +4,8 @@ import json
 import socket
 
 import pytest
-from samples import picture, pixels
-from serving import CHECK
+from samples import nifti, picture, pixels
+from serving import CHECK, MEASURES, parts
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +33,43 @@ def refused(response, *statuses):
      "~root/.bashrc", "C:%5Cx.png", "x" * 3000],
 )  # fmt: skip
 def test_no_path_is_taken_for_an_image(served, name):
-    sentence = refused(served.check(query=f"output=json&image={name}"), 404)
-    assert "passwd" not in sentence
+    for ask, output in ((served.check, "json"), (served.check, "all"), (served.measure, "json")):
+        sentence = refused(ask(query=f"output={output}&image={name}"), 404)
+        assert "passwd" not in sentence
 
 
-@pytest.mark.parametrize("key", ["image", "model", "device", "path", "label", "session", "save_label", "file"])
+@pytest.mark.parametrize(
+    "key",
+    ["image", "model", "device", "path", "label", "session", "save_label", "file", "result", "progress", "description"],
+)
 def test_no_parameter_overrides_the_request(served, scan, key):
     refused(served.check(scan, params={key: "/etc/passwd"}), 400, 422)
+    refused(served.check(scan, params={key: "/etc/passwd"}, query="output=all"), 400, 422)
+    refused(served.measure(scan, params={key: "/etc/passwd"}), 400, 422)
+    assert served.left_behind() == []
+
+
+@pytest.mark.parametrize(
+    "subject", ["/etc/passwd", "../../x", "x" * 1000, "\0", "'; DROP TABLE subjects; --", "P003\n", "\u202eP003"]
+)
+def test_no_subject_but_an_enrolled_one_is_explained(served, scan, subject):
+    params = {"modality": "CXR", "explain_subject": subject}
+    sentence = refused(served.check(scan, params=params, query="output=all"), 400)
+    assert "passwd" not in sentence
+    assert "DROP" not in sentence
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "blur; rm -rf ~", "__class__", "", "BLUR", "blur\0", "x" * 9000])
+def test_no_measure_but_a_known_one_is_taken(served, scan, name):
+    for query in ("output=json", "output=all"):
+        sentence = refused(served.measure(scan, params={"measures": [name]}, query=query), 422)
+        assert "passwd" not in sentence
 
 
 @pytest.mark.parametrize("params", ["[]", "{", "null,", '{"top": NaN}', b"\xff\xfe", '{"a":' * 3000, "x" * 20000])
 def test_damaged_parameters_are_refused(served, scan, params):
     refused(served.check(scan, params=params), 400, 413, 422)
+    refused(served.measure(scan, params=params), 400, 413, 422)
 
 
 @pytest.mark.parametrize(
@@ -61,18 +86,20 @@ def test_damaged_parameters_are_refused(served, scan, params):
 )
 def test_other_parts_of_the_address_are_refused(served, scan, query):
     refused(served.check(scan, query=query), 400, 422)
+    refused(served.measure(scan, query=query), 400, 422)
 
 
 def test_a_scan_and_an_image_are_not_taken_together(served, scan):
     refused(served.check(scan, query="image=cxr_P003_s2.png"), 400)
+    refused(served.measure(scan, query="image=cxr_P003_s2.png"), 400)
 
 
 def test_nothing_at_all_is_refused(served):
     refused(served.check(query="output=json"), 400)
 
 
-@pytest.mark.parametrize("model", ["other", "gallery", "..%2f", "reidentification_risk2"])
-def test_there_is_one_model(served, scan, model):
+@pytest.mark.parametrize("model", ["other", "gallery", "..%2f", "reidentification_risk2", "reidentification"])
+def test_there_is_no_other_model(served, scan, model):
     url = f"{served.url}/infer/{model}"
     refused(served.session.post(url, files={"file": ("a.png", scan)}, timeout=60), 404)
 
@@ -129,8 +156,9 @@ def test_a_second_scan_is_refused(served, scan):
     ],
 )
 def test_a_body_of_another_kind_or_damaged_is_refused(served, body, kind):
-    response = served.session.post(served.url + CHECK, data=body, headers={"content-type": kind}, timeout=60)
-    refused(response, 400, 413, 415)
+    for address in (CHECK, f"{CHECK}?output=all", MEASURES):
+        response = served.session.post(served.url + address, data=body, headers={"content-type": kind}, timeout=60)
+        refused(response, 400, 413, 415)
     assert served.left_behind() == []
 
 
@@ -142,6 +170,9 @@ def test_a_body_of_another_kind_or_damaged_is_refused(served, body, kind):
 )  # fmt: skip
 def test_what_is_no_scan_is_told_in_a_sentence(served, data):
     refused(served.check(data), 422)
+    refused(served.check(data, query="output=all"), 422)
+    refused(served.measure(data), 422)
+    refused(served.measure(data, params={"measures": ["blur"]}, query="output=all"), 422)
     assert served.left_behind() == []
 
 
@@ -150,6 +181,21 @@ def test_a_scan_cut_short_is_told_in_a_sentence(served, tmp_path):
 
     for name, data in every_format(pixels(), tmp_path).items():
         refused(served.check(data[: len(data) // 2], name=name), 422)
+
+
+@pytest.mark.parametrize(
+    "place", [b"\xff\xff\xff\x7f", b"\0\0\xc0\x7f", b"\0\0\x80\xff"], ids=["huge", "nan", "infinite"]
+)
+@pytest.mark.parametrize("at", [76, 80, 88, 256, 268, 280, 292])  # pixdim, quaternion, offset, rows of the matrix
+def test_a_nifti_of_no_place_gets_an_answer_all_the_same(served, at, place):
+    data = bytearray(nifti(pixels()))
+    data[252:256] = b"\1\0\1\0"
+    data[at : at + 4] = place
+    for measure in ("crop", "header-only"):
+        params = {"modality": "CXR", "measures": [measure]}
+        document, copied = parts(served.measure(bytes(data), name="x.nii", params=params, query="output=all"))
+        assert document["measures"][0]["measure"] == measure
+        assert copied
 
 
 @pytest.mark.parametrize(

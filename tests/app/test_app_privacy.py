@@ -24,6 +24,13 @@ def told(tmp_path_factory, served):
     answers.append(served.check(named, name=UPLOAD, params={"modality": "Mueller"}))
     answers.append(served.get("/datastore/image?image=cxr_P003_s2"))
     answers.append(served.get("/info/?subject=P003"))
+    explained = {"modality": "CXR", "explain_subject": "P003"}
+    answers.append(served.check(named, name=UPLOAD, params=explained, query="output=all"))
+    answers.append(
+        served.check(named, name=UPLOAD, params={**explained, "explain_subject": "Mueller"}, query="output=all")
+    )
+    answers.append(served.measure(named, name=UPLOAD, params={"measures": ["crop"]}, query="output=all"))
+    answers.append(served.measure(named, name=UPLOAD, params={"measures": ["Mueller"]}))
     answers.append(served.session.post(served.url + "/train/gallery?run_sync=true", timeout=120))
     files = {path.name for path in served.temporary.rglob("*")}
     return served.printed(), answers, files
@@ -31,14 +38,15 @@ def told(tmp_path_factory, served):
 
 def test_the_requests_did_what_they_were_to_do(told):
     assert [answer.status_code for answer in told[1]] == [
-        200, 200, 422, 422, 200, 404, 400, 422, 404, 200, 200,
+        200, 200, 422, 422, 200, 404, 400, 422, 404, 200, 200, 400, 200, 422, 200,
     ]  # fmt: skip
 
 
 def test_no_patient_subject_sample_or_upload_is_named(told):
     printed = told[0]
     assert "Started server process" in printed
-    assert "a check was answered" in printed
+    for noun in ("a check", "an explanation", "a copy"):
+        assert f"{noun} was answered" in printed
     for word in (*PATIENT, UPLOAD, "mueller", "P003", "cxr_", "s2.png"):
         assert word not in printed, word
     assert not re.search(r"P0\d\d", printed)

@@ -6,6 +6,7 @@ from typing import Any
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
 
 from lib.desk import Desk
+from lib.infers.written import written
 from lib.params import CheckParams
 from lib.shelf import Shelf
 from reid_engine import __version__
@@ -15,7 +16,7 @@ NAME = "reidentification_risk"
 
 
 class ReidentificationRiskTask(InferTask):
-    """Answers a RiskReport as JSON; there is no image to answer."""
+    """Answers a RiskReport as JSON, and the map of the regions that made a match where that is asked for."""
 
     def __init__(self, desk: Desk, shelf: Shelf) -> None:
         super().__init__(
@@ -34,6 +35,7 @@ class ReidentificationRiskTask(InferTask):
             "version": __version__,
             "modalities": list(MODALITIES),
             "params": list(CheckParams().as_request()),
+            "explains": True,
             **self.shelf.facts(),
         }
 
@@ -41,6 +43,9 @@ class ReidentificationRiskTask(InferTask):
         """Tell that it can be asked; what is missing, the answer says."""
         return True
 
-    def __call__(self, request: dict[str, Any]) -> tuple[None, dict[str, Any]]:
-        """Check the scan at ``request["image"]``, a path that the server chose."""
-        return None, self.desk.check(Path(request["image"]), CheckParams.of(request))
+    def __call__(self, request: dict[str, Any]) -> tuple[str | None, dict[str, Any]]:
+        """Check the scan at ``request["image"]``, a path that the server chose; a ``"result"`` is where a map goes."""
+        path, params = Path(request["image"]), CheckParams.of(request)
+        if not request.get("result"):
+            return written(request, self.desk.check(path, params))
+        return written(request, self.desk.explain(path, params, request["progress"]))
