@@ -15,6 +15,7 @@ from lib.scoring import cohort_reidentification
 from lib.shelf import Shelf
 from lib.strategies import highest_risk
 from lib.studies import StudiesFolder
+from lib.study_ids import StudyIds
 from lib.trainers import gallery, leakage_probes
 from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
@@ -42,13 +43,14 @@ class ReidentificationRisk(MONAILabelApp):
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         if settings.MONAI_LABEL_AUTH_ENABLE:
-            raise ServeError("MONAI_LABEL_AUTH_ENABLE is not supported; put a reverse proxy before the server")
+            raise ServeError("MONAI_LABEL_AUTH_ENABLE is not supported; give a token with --conf token_file FILE")
         # A scoring is run when it is asked for, and nothing of a checked scan is kept: no sessions.
         settings.MONAI_LABEL_AUTO_UPDATE_SCORING = False
         settings.MONAI_LABEL_SESSIONS = False
         self.options = read_options(conf, studies)
         self.desk = Desk(self.options)
         self.exposures = Exposures(self.options.gallery)
+        self.study_ids = StudyIds()
         self.shelf = Shelf(self.options.gallery, self.options.encoder)
         super().__init__(
             app_dir=app_dir,
@@ -87,7 +89,7 @@ class ReidentificationRisk(MONAILabelApp):
 
     def init_strategies(self) -> dict[str, Strategy]:
         """Give the one strategy, which proposes images for review; nothing is to be labelled."""
-        return {highest_risk.NAME: highest_risk.HighestRisk(self.exposures)}
+        return {highest_risk.NAME: highest_risk.HighestRisk(self.exposures, self.study_ids)}
 
     def init_scoring_methods(self) -> dict[str, ScoringMethod]:
         """Give the one scoring."""
@@ -97,9 +99,9 @@ class ReidentificationRisk(MONAILabelApp):
         """Say what the app has, and what this server may be asked for."""
         meta: dict[str, Any] = super().info()
         server = {
-            "images": False,
+            "images": self.options.images,
             "studies": meta["datastore"]["total"] > 0,
-            "sign_in": None,
+            "sign_in": "token" if self.options.token else None,
             "gallery_state": meta["models"][reidentification_risk.NAME]["state"],
         }
         return {**meta, "server": server}

@@ -88,8 +88,8 @@ def serve(
     options
         Further ``--conf`` pairs of the app.
     allow_remote
-        Whether `host` may be an address that other machines reach; nothing is encrypted and nobody is asked
-        for a password.
+        Whether `host` may be an address that other machines reach; nothing is encrypted, and nobody is asked
+        for anything unless the options have a ``token_file``.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def serve(
     """
     with _start(gallery, studies, host, port, encoder, options, allow_remote, log=None) as server:
         if not is_loopback(host):
-            print(_WARNING.format(host=host), file=sys.stderr)  # noqa: T201
+            print(_warning(host, "token_file" in (options or {})), file=sys.stderr)  # noqa: T201
         with _stopping_on_signals():
             try:
                 server.wait_until_ready()
@@ -227,7 +227,7 @@ def check_can_start(gallery: Path, studies: Path | None, host: str, *, allow_rem
         raise ServeError(f"{studies}: there is no such folder of studies; check the path")
     if not allow_remote and not is_loopback(host):
         raise ServeError(
-            f"{host} can be reached by other machines, and the server asks for no password; "
+            f"{host} can be reached by other machines, and the server encrypts nothing; "
             "keep 127.0.0.1, or allow it expressly"
         )
 
@@ -248,7 +248,13 @@ def _stopping_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-_WARNING = (
-    "Warning: other machines can reach this server at {host}. It asks for no password and encrypts nothing; "
-    "put a reverse proxy with TLS and access control in front of it (docs/security.md)."
-)
+def _warning(host: str, has_token: bool) -> str:
+    if has_token:
+        return (
+            f"Warning: other machines can reach this server at {host}. It encrypts nothing: on the way, scans and the "
+            "token can be read; put a reverse proxy with TLS in front of it (docs/security.md)."
+        )
+    return (
+        f"Warning: other machines can reach this server at {host}. It asks for no token and encrypts nothing; give it "
+        "one (--token-file), and put a reverse proxy with TLS in front of it (docs/security.md)."
+    )

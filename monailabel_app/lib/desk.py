@@ -115,6 +115,12 @@ class Desk:
         report["timing_ms"] = {"read": round(1000 * reading, 1), **report["timing_ms"]}
         return report, scan
 
+    def digest_of(self, sample_id: str) -> str | None:
+        """Give the pixel digest that a sample was enrolled with; None for one that is not."""
+        table = self.assessor().gallery.table
+        found = table.loc[table["sample_id"] == sample_id, "pixel_digest"]
+        return None if found.empty else str(found.iloc[0])
+
     def assessor(self) -> "RiskAssessor":
         """Give the assessor of the gallery as it is now; raise :class:`GalleryError` while there is none."""
         with self._lock:

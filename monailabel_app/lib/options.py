@@ -1,12 +1,14 @@
 """What the operator sets with ``--conf``, read once and checked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from lib.quiet import LOG
 from reid_engine.errors import ServeError
+from reid_engine.token_file import OPEN_TO_OTHERS, is_open_to_others, read_token
 
-KNOWN = ("gallery", "encoder", "max_upload_mb", "workers", "remote", "hosts", "origins")
+KNOWN = ("gallery", "encoder", "max_upload_mb", "workers", "remote", "hosts", "origins", "images", "token_file")
 MONAI_LABEL_OWN = ("server_mode",)
 LARGEST_UPLOAD_MB = 4096
 
@@ -33,6 +35,10 @@ class Options:
         Names, besides those of this machine, under which a client may address the server.
     origins
         Web origins, besides loopback ones, whose pages may use the server.
+    images
+        Whether clients may list the studies and see the pictures of enrolled images.
+    token
+        What every request must carry; None asks nobody.
     """
 
     gallery: Path
@@ -43,6 +49,8 @@ class Options:
     remote: bool = False
     hosts: frozenset[str] = frozenset()
     origins: frozenset[str] = frozenset()
+    images: bool = False
+    token: str | None = field(default=None, repr=False)
 
 
 def read_options(conf: Mapping[str, str], studies: str) -> Options:
@@ -61,6 +69,8 @@ def read_options(conf: Mapping[str, str], studies: str) -> Options:
         remote=_yes(conf, "remote"),
         hosts=_names(conf.get("hosts", "")),
         origins=_names(conf.get("origins", "")),
+        images=_yes(conf, "images"),
+        token=_token(conf.get("token_file")),
     )
 
 
@@ -95,6 +105,16 @@ def _yes(conf: Mapping[str, str], key: str) -> bool:
     if text.lower() not in ("yes", "no"):
         raise ServeError(f"--conf {key} {text}: say yes or no")
     return text.lower() == "yes"
+
+
+def _token(file: str | None) -> str | None:
+    if file is None:
+        return None
+    path = Path(file).expanduser()
+    token = read_token(path)
+    if is_open_to_others(path):
+        LOG.warning(OPEN_TO_OTHERS)
+    return token
 
 
 def _names(text: str) -> frozenset[str]:

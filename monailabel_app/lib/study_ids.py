@@ -8,7 +8,7 @@ from lib.studies import StudiesFolder
 from reid_engine.errors import ReidError
 
 if TYPE_CHECKING:
-    from reid_engine.cohort import Cohort
+    from reid_engine.cohort import Cohort, Sample
 
 _MANIFEST = "manifest.csv"
 
@@ -24,18 +24,28 @@ class StudyIds:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: tuple[_State, dict[str, str]] | None = None
+        self._known: tuple[_State, dict[str, str], dict[str, Sample]] | None = None
 
     def of(self, studies: StudiesFolder) -> dict[str, str]:
         """Give the id of the image that stands for each sample; of a series, that of its first slice."""
+        return self._read(studies)[0]
+
+    def sample(self, studies: StudiesFolder, sample_id: str) -> "Sample | None":
+        """Give a sample of the studies; None where it has no image among them."""
+        images, samples = self._read(studies)
+        return samples[sample_id] if sample_id in images else None
+
+    def _read(self, studies: StudiesFolder) -> "tuple[dict[str, str], dict[str, Sample]]":
         from reid_engine.cohort import read_cohort
 
         with self._lock:
             images = tuple(studies.list_images())
             state = (images, _stamp(studies.root / _MANIFEST))
             if self._known is None or self._known[0] != state:
-                self._known = state, _matched(read_cohort(studies.root), studies.root, images)
-            return self._known[1]
+                cohort = read_cohort(studies.root)
+                samples = {sample.sample_id: sample for sample in cohort.samples}
+                self._known = state, _matched(cohort, studies.root, images), samples
+            return self._known[1:]
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -23,9 +23,11 @@ from starlette.middleware.cors import CORSMiddleware
 from lib.checks import Checks
 from lib.failures import NEUTRAL, Refusal
 from lib.guard import LOOPBACK_ORIGIN, Guard
+from lib.images import Images
 from lib.options import Options
 from lib.proposals import Proposals
 from lib.quiet import hush
+from lib.sign_in import SignIn
 from lib.tasks import Scoring, Training, Turn
 from reid_engine.blas import keep_to_one_thread
 from reid_engine.private_folder import private_folder
@@ -75,9 +77,9 @@ def take_over(server: FastAPI, app: MONAILabelApp) -> None:
 
 
 def guarded(api: FastAPI, options: Options) -> Guard:
-    """Put the checks of ``Host`` and ``Origin`` before the endpoints, and the CORS headers for own pages."""
+    """Put the checks of ``Host``, ``Origin`` and the token before the endpoints, and the CORS headers for own pages."""
     cors = CORSMiddleware(
-        api,
+        SignIn(api, options.token) if options.token else api,
         allow_origins=sorted(options.origins),
         allow_origin_regex=LOOPBACK_ORIGIN,
         allow_methods=["GET", "POST", "DELETE"],
@@ -87,12 +89,16 @@ def guarded(api: FastAPI, options: Options) -> Guard:
 
 
 def build(app: MONAILabelApp, options: Options, folder: Path) -> FastAPI:
-    """Make the web application: information, check, train task, scoring, strategy, and its pages of documentation."""
+    """Make the web application: what it answers, and the pages that describe it."""
     api = FastAPI(title=app.name, description=app.description, version=app.version, docs_url="/", redoc_url="/docs")
     checks, proposals, turn = Checks(app, options, folder), Proposals(app, options), Turn()
     training, scoring = Training(turn, options), Scoring(turn, options, app.exposures)
     api.add_api_route("/info/", app.info, methods=["GET"], summary="What the server checks with")
-    api.add_api_route("/infer/{model}", checks.answer, methods=["POST"], summary="Check a scan", openapi_extra=_BODY)
+    summary = "Check a scan, or compare measures"
+    api.add_api_route("/infer/{model}", checks.answer, methods=["POST"], summary=summary, openapi_extra=_BODY)
+    images = Images(app, options, app.desk, app.study_ids)
+    api.add_api_route("/datastore/", images.listing, methods=["GET"], summary="Which images the studies hold")
+    api.add_api_route("/datastore/enrolled", images.enrolled, methods=["GET"], summary="What an enrolled image shows")
     api.add_api_route("/train/", training.status, methods=["GET"], summary="How far the train task is")
     api.add_api_route("/train/", training.stop, methods=["DELETE"], summary="Stop the train task")
     summary = "Enrol the studies, or fit probes"

@@ -10,6 +10,8 @@ from markupsafe import Markup
 from reid_engine.errors import ReidError
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from reid_engine.cohort import Cohort
     from reid_engine.scan import Scan
 
@@ -49,13 +51,32 @@ def example_pictures(cohort: "Cohort", sample_ids: Iterable[str], side: int = SI
 
 def small_png(scan: "Scan", side: int = SIDE) -> bytes:
     """Give the middle slice of a scan as PNG, `side` pixels along its longer side at most."""
+    written = io.BytesIO()
+    _middle(scan, side).save(written, format="PNG", optimize=True)
+    return written.getvalue()
+
+
+def small_nifti(scan: "Scan", side: int) -> bytes:
+    """Give the middle slice of a scan as gzipped NIfTI of one slice, `side` voxels along its longer side at most.
+
+    Grey or RGB of 8 bits; the spacing is the scan's, and nothing else of its header.
+    """
+    import numpy as np
+
+    from reid_engine.grid import picture_grid
+
+    image = _middle(scan, side)
+    planes, rows, columns = scan.spacing or (1.0, 1.0, 1.0)
+    spacing = (planes, rows * scan.shape[1] / image.height, columns * scan.shape[2] / image.width)
+    return picture_grid(spacing).write(np.asarray(image)[np.newaxis])
+
+
+def _middle(scan: "Scan", side: int) -> "Image":
     from PIL import Image
 
     image = Image.fromarray(scan.eight_bit(scan.shape[0] // 2))
     image.thumbnail((side, side), Image.Resampling.BOX if min(image.size) < side else Image.Resampling.LANCZOS)
-    written = io.BytesIO()
-    image.save(written, format="PNG", optimize=True)
-    return written.getvalue()
+    return image
 
 
 def data_uri(png: bytes) -> Markup:

@@ -20,3 +20,21 @@ def served(tmp_path_factory, phantom_cohort, _phantom_gallery):
 
     with serving(tmp_path_factory.mktemp("served"), _phantom_gallery, phantom_cohort) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def guarded(tmp_path_factory, phantom_cohort, _phantom_gallery):
+    """Give a server that asks for a token and shows images; one of its studies is not what was enrolled any more."""
+    import shutil
+
+    from serving import ANOTHER_NOW, TOKEN, serving
+
+    folder = tmp_path_factory.mktemp("guarded")
+    studies = Path(shutil.copytree(phantom_cohort, folder / "studies"))
+    shutil.copy(studies / "cxr_P008_s1.png", studies / ANOTHER_NOW)
+    (folder / "token").write_text(TOKEN + "\n")
+    (folder / "token").chmod(0o600)
+    options = {"images": "yes", "token_file": str(folder / "token")}
+    with serving(folder, _phantom_gallery, studies, options=options) as server:
+        server.session.headers["authorization"] = f"Bearer {TOKEN}"
+        yield server

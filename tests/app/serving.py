@@ -16,6 +16,8 @@ from reid_engine.serve import Server, start
 
 CHECK = "/infer/reidentification_risk"
 MEASURES = "/infer/reidentification_measures"
+TOKEN = "0123456789abcdef-token"
+ANOTHER_NOW = "cxr_P007_s1.png"
 
 
 @dataclass(repr=False)

@@ -131,4 +131,5 @@ def test_the_page_of_the_interface_and_its_schema_are_there(served):
     assert "swagger" in served.get("/").text
     schema = served.get("/openapi.json").json()
     tasks = {"/train/", "/train/{model}", "/scoring/", "/scoring/{method}"}
-    assert set(schema["paths"]) == {"/info/", "/infer/{model}", *tasks, "/activelearning/{strategy}"}
+    images = {"/datastore/", "/datastore/enrolled"}
+    assert set(schema["paths"]) == {"/info/", "/infer/{model}", *images, *tasks, "/activelearning/{strategy}"}

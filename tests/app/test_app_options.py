@@ -9,6 +9,7 @@ def test_a_gallery_that_is_not_there_yet_is_taken(tmp_path):
     assert options.gallery == (tmp_path / "new").resolve()
     assert options.max_upload == 512 * 2**20
     assert options.encoder is None
+    assert (options.images, options.token, options.remote) == (False, None, False)
 
 
 def test_values_are_read(tmp_path):
@@ -36,6 +37,8 @@ def test_values_are_read(tmp_path):
         ({"gallery": "G", "max_upload_mb": "99999"}, "up to 4096"),
         ({"gallery": "G", "workers": "1.5"}, "workers 1.5"),
         ({"gallery": "G", "remote": "true"}, "say yes or no"),
+        ({"gallery": "G", "images": "all"}, "--conf images all: say yes or no"),
+        ({"gallery": "G", "token_file": "FILE"}, "holds no token"),
         ({"gallery": "G", "encoder": "efficientnet-lite9"}, "efficientnet-lite"),
     ],
 )

@@ -159,7 +159,7 @@ def test_images_that_left_the_folder_are_not_proposed_and_the_end_is_told(galler
         exposures.current()
     assert exposures.summary() is None
     scoring(gallery, studies)
-    strategy = HighestRisk(exposures)
+    strategy = HighestRisk(exposures, StudyIds())
     order = [row.sample_id for row in exposures.current().exposure.by_exposure()]
     assert strategy({}, studies)["id"] == order[0]
     manifest = studies.root / "manifest.csv"
@@ -190,6 +190,9 @@ def test_dicom_files_are_found_though_the_gallery_knows_pseudonyms_only(tmp_path
         if sample.path.is_file():
             assert studies.root / image == sample.path.resolve()
     assert {image for image in found.values() if image.startswith("ct/")} == {"ct/a2.dcm", "ct/b2.dcm"}
+    for sample in samples:
+        assert StudyIds().sample(studies, sample.sample_id) == sample
+    assert StudyIds().sample(studies, "ct/a2.dcm") is None
 
 
 def write_series(folder):

@@ -16,11 +16,11 @@ NAME = "highest_risk"
 class HighestRisk(Strategy):
     """Proposes images by falling exposure, as the scoring found it; those without a probability come last."""
 
-    def __init__(self, exposures: Exposures) -> None:
+    def __init__(self, exposures: Exposures, study_ids: StudyIds) -> None:
         super().__init__("Proposes the image of the studies that is re-identified most easily, and was not reviewed")
         self.exposures = exposures
         self.reviews = Reviews()
-        self.study_ids = StudyIds()
+        self.study_ids = study_ids
 
     def __call__(self, request: dict[str, Any], datastore: StudiesFolder) -> dict[str, Any]:
         """Note what ``request["reviewed"]`` lists, ids of images, and give the next one; nothing when all are reviewed.
