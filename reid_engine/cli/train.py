@@ -103,6 +103,7 @@ def train(
             size=size,
             weights=weights,
             command=["reid-engine", *sys.argv[1:]],
+            again=_again(cohort, out, where),
             progress=progress,
         )
     if as_json:
@@ -115,6 +116,11 @@ def train(
         counts = f"{len(trained.refused)} of {len(samples.samples)} images"
         say(f"reid-engine: {counts} were refused, the encoder was trained without them", error=True)
     return BAD_INPUT if trained.refused else 0
+
+
+def _again(cohort: Path, out: Path, where: tuple[str, ...]) -> list[str]:
+    conditions = [word for condition in where for word in ("--where", condition)]
+    return ["reid-engine", "evaluate", str(cohort), "--out", "REPORT", "--encoder", str(out), "--unseen", *conditions]
 
 
 def _look_at(cohort: Path, out: Path, name: str | None, weights: Path | None, loss: str) -> str:

@@ -53,6 +53,7 @@ def make_card(
     history: Sequence[Mapping[str, float | int | None]],
     best_epoch: int,
     command: Sequence[str],
+    again: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Give the card as plain finite values; it names no subject and no image.
 
@@ -72,6 +73,8 @@ def make_card(
         The epoch that was kept.
     command
         What the user typed.
+    again
+        What to type to judge the encoder again.
     """
     terms = _terms(pictures, split.training)
     gain = mean_estimate(judged.after.hits - judged.before.hits, judged.after.codes)
@@ -92,6 +95,7 @@ def make_card(
             **{part: _part(pictures, getattr(split, part)) for part in ("training", "choosing", "judging")},
         },
         "command": shlex.join(command),
+        "judge_again": shlex.join(again),
         "split": {
             "seed": settings.seed,
             "fold": settings.fold,
@@ -172,6 +176,7 @@ def render_card(card: Mapping[str, Any]) -> str:
         "|---|---|---|",
         f"| {_share(held['before'])} | {_share(held['after'])} | {_share(held['gain'])} |",
         "",
+        *_again(card),
         "## Data",
         "",
         "| part | subjects | images | modalities |",
@@ -201,6 +206,18 @@ def render_card(card: Mapping[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _again(card: Mapping[str, Any]) -> list[str]:
+    """Say how to measure it again, where the command line knows."""
+    if not card["judge_again"]:
+        return []
+    return [
+        "Again, with the other attackers, strata and probes, on the same subjects:",
+        "",
+        f"    {card['judge_again']}",
+        "",
+    ]
 
 
 def _sessions(name: str) -> str:

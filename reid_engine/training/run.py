@@ -67,6 +67,7 @@ def train(
     weights: Path | None = None,
     device: str | None = None,
     command: Sequence[str] = (),
+    again: Sequence[str] = (),
     progress: Progress = silent,
 ) -> Trained:
     """Train an encoder on a cohort; stopped half-way, the same call goes on after the last whole epoch.
@@ -89,8 +90,8 @@ def train(
         The base encoder's weights from a local file.
     device
         As for :func:`reid_engine.encoder.load_encoder`.
-    command
-        What the user typed, for the card.
+    command, again
+        What the user typed, and what to type to judge the encoder again, for the card.
     progress
         Called with (done, all, what happens).
 
@@ -122,7 +123,7 @@ def train(
     learner = Learner(network, spec, settings, pictures, split.training, place)
     course = _Course(learner, split, out, _key(spec, settings, pictures, learner))
     course.go_on(progress)
-    return _finish(course, spec, out, name=name, command=command)
+    return _finish(course, spec, out, name=name, command=command, again=again)
 
 
 def resize(spec: EncoderSpec, size: int | None) -> EncoderSpec:
@@ -216,7 +217,9 @@ class _Course:
         return Judged(self.before, after, self.judging.subjects, self.judging.sessions)
 
 
-def _finish(course: _Course, spec: EncoderSpec, out: Path, *, name: str, command: Sequence[str]) -> Trained:
+def _finish(
+    course: _Course, spec: EncoderSpec, out: Path, *, name: str, command: Sequence[str], again: Sequence[str]
+) -> Trained:
     """Write the encoder, its description last: a folder with that is whole."""
     from safetensors.torch import save_file
 
@@ -235,6 +238,7 @@ def _finish(course: _Course, spec: EncoderSpec, out: Path, *, name: str, command
         history=course.history,
         best_epoch=course.best_epoch,
         command=command,
+        again=again,
     )
     trained = replace(trained, licence=card["licence"])
     out.mkdir(parents=True, exist_ok=True)
