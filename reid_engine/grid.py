@@ -31,6 +31,7 @@ _LENGTH_UNIT = 7  # bits of xyzt_units
 _MILLIMETRES = 2
 _RGB = 128
 _HEADER_BYTES = 540
+_NRRD_HEADER_BYTES = 2**16  # `sniff` refuses one that is longer
 _QUICK = 1  # a map is mostly zeros; of a copy, the time of a better level costs more than its bytes
 
 
@@ -111,8 +112,11 @@ def read_grid(path: Path, scan: Scan) -> Grid:
     kind = sniff(path)
     if kind == "nifti":
         return _read_nifti(path) or _plain(scan)
-    affine = read_affine(path, path.read_bytes()) if kind == "nrrd" else None
-    return _plain(scan) if affine is None else Grid(_header_of(affine))
+    if kind == "nrrd":
+        with path.open("rb") as file:
+            affine = read_affine(path, file.read(_NRRD_HEADER_BYTES))
+        return _plain(scan) if affine is None else Grid(_header_of(affine))
+    return _plain(scan)
 
 
 def picture_grid(spacing: tuple[float, float, float] | None) -> Grid:
