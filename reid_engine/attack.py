@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from reid_engine.domain import Domain
 from reid_engine.evaluation.confidence import mean_estimate
-from reid_engine.matcher.backend import BACKENDS, Backend, fit_backend
 from reid_engine.matcher.calibration import Calibration, fit_calibration, shortage
 from reid_engine.matcher.comparisons import Comparisons, compare
-from reid_engine.matcher.crossfit import CrossFitted
+from reid_engine.matcher.ladder import LADDER, AnyBackend, blocks_of, fit_named, obstacle, restore
 from reid_engine.matcher.population import Population, Sessions
 from reid_engine.matcher.trials import Trials, measure_quality, run_trials
 
@@ -27,16 +26,17 @@ class Attack:
     Attributes
     ----------
     backend
-        Fitted on all images, without their identities.
+        Fitted on all images; PLDA on their identities too.
     calibration, trials
         None where there are too few subjects with two images.
     domain
         None where there are too few subjects.
     facts
-        ``rank_1`` of each back-end, ``uncalibrated`` (why, or None), and the quality of the calibration.
+        ``rank_1`` of each back-end (null where one cannot be had, and its ``note`` says why), ``uncalibrated`` (why,
+        or None), and the quality of the calibration.
     """
 
-    backend: Backend
+    backend: AnyBackend
     calibration: Calibration | None
     trials: Trials | None
     domain: Domain | None
@@ -58,7 +58,7 @@ class Attack:
         parts = {part: _part(arrays, part) for part in ("backend", "calibration", "trials", "domain")}
         calibrated = bool(parts["calibration"])
         return cls(
-            backend=Backend.from_arrays(parts["backend"]),
+            backend=restore(parts["backend"]),
             calibration=Calibration.from_arrays(parts["calibration"], facts["calibration"]) if calibrated else None,
             trials=Trials.from_arrays(parts["trials"]) if calibrated else None,
             domain=Domain.from_arrays(parts["domain"]) if parts["domain"] else None,
@@ -83,12 +83,18 @@ def fit_attack(vectors: NDArray[np.float32], population: Population, domain: Dom
         What was fitted to tell strangers.
     """
     sessions, why = _sessions(population)
-    blocks = {name: CrossFitted(name, vectors, population) for name in BACKENDS}
-    compared = {name: compare(population, blocks[name], sessions) for name in BACKENDS}
+    obstacles = {name: obstacle(name, population) for name in LADDER}
+    blocks = {
+        name: blocks_of(name, vectors, population, sessions) for name, missing in obstacles.items() if missing is None
+    }
+    compared = {name: compare(population, held, sessions) for name, held in blocks.items()}
     rank_1 = {name: _rank_1(population, comparisons) for name, comparisons in compared.items()}
-    name = max(BACKENDS, key=lambda each: (rank_1[each]["value"] or 0.0, BACKENDS.index(each)))
+    name = max(rank_1, key=lambda each: (rank_1[each]["value"] or 0.0, LADDER.index(each)))
+    rank_1 |= {
+        one: {"value": None, "ci95": [None, None], "note": why_not} for one, why_not in obstacles.items() if why_not
+    }
     facts: dict[str, Any] = {"rank_1": rank_1, "sessions": sessions, "uncalibrated": why}
-    attack = Attack(fit_backend(name, vectors), None, None, domain, facts)
+    attack = Attack(fit_named(name, vectors, population), None, None, domain, facts)
     if why is not None:
         return attack
     calibration, tables = fit_calibration(compared[name], population)

@@ -14,9 +14,9 @@ from reid_engine.exposure_report import CohortExposure, Exposure
 from reid_engine.fitting import load_attack, model_names
 from reid_engine.level import HIGH
 from reid_engine.matcher.comparisons import Blocks
-from reid_engine.matcher.crossfit import CrossFitted
 from reid_engine.matcher.duplicates import near_duplicate_pairs
 from reid_engine.matcher.gallery import Gallery
+from reid_engine.matcher.ladder import blocks_of
 from reid_engine.matcher.own_subject import Probabilities, own_chances, own_probabilities, own_ranks
 from reid_engine.matcher.population import Ints, Population, arrange
 from reid_engine.matcher.snapshot import Snapshot
@@ -223,7 +223,7 @@ def _measure(
     found, ranks, chances = Probabilities(blank, blank, 0), blank, blank
     if attack is not None:
         sessions = attack.facts["sessions"]
-        blocks = CrossFitted(attack.backend.name, snapshot.vectors_of(modality)[order], population)
+        blocks = blocks_of(attack.backend.name, snapshot.vectors_of(modality)[order], population, sessions)
         ranks = own_ranks(population, counter.count(blocks, f"searching among {modality}"), sessions)
         chances = own_chances(population, sessions)
         if attack.calibration is not None:

@@ -25,8 +25,11 @@ from reid_engine.scan import UNKNOWN
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 2
+VERSION = 3
 """Goes up when what is stored, or how it is fitted, changes; models of another version are fitted again."""
+
+READABLE = (2, VERSION)
+"""Versions that checks can use until then. With 2, PLDA was not among the attackers."""
 
 FEWEST_IMAGES = 3
 """Images of a modality below which nothing is fitted to it."""
@@ -132,8 +135,9 @@ def load_unprobed(gallery: Gallery, modality: str) -> dict[str, str]:
 def fit_gallery(gallery: Gallery, *, progress: Progress = silent) -> Fitting:
     """Fit what checks need and store it in the gallery; what is current is left alone.
 
-    For each modality: the back-ends, of which the strongest is kept, fitted without identities; its calibration and
-    trials; the domain; and a probe for each attribute of the table that enough subjects have.
+    For each modality: the back-ends, of which the strongest is kept (PLDA only where enough subjects have several
+    images); its calibration and trials; the domain; and a probe for each attribute of the table that enough subjects
+    have.
 
     Parameters
     ----------
@@ -249,7 +253,7 @@ def _kept(gallery: Gallery, modality: str, anew: Collection[str]) -> dict[str, P
 
 def _load(gallery: Gallery, name: str) -> Loaded | None:
     model = gallery.load_model(name)
-    if model is None or model[1].get("version") != VERSION or model[1].get("empty"):
+    if model is None or model[1].get("version") not in READABLE or model[1].get("empty"):
         return None
     return model
 

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_engine.attack import Attack
-from reid_engine.matcher.backend import Backend, fit_backend
+from reid_engine.matcher.backend import fit_backend
 from reid_engine.matcher.duplicates import DuplicateIndex
+from reid_engine.matcher.ladder import AnyBackend
 from reid_engine.matcher.population import Ints, Population, arrange
 from reid_engine.matcher.snapshot import Snapshot
 from reid_engine.probes.probe import Probe
@@ -50,7 +51,7 @@ class Roster:
     attack: Attack | None
     probes: tuple[Probe, ...]
     unprobed: Mapping[str, str]
-    backend: Backend
+    backend: AnyBackend
     vectors: NDArray[np.float32]
     duplicates: DuplicateIndex
     columns: Mapping[str, list[Any]]

@@ -38,6 +38,9 @@ class Plda:
         (D, d) float32; axes in falling order of `ratios`.
     ratios
         (d,) float32, variance between subjects over variance within them along each axis, positive.
+    beyond
+        What a squared length outside of the span of the images it was fitted on adds to that of a moved row, where
+        the features that it is given lie in a basis of theirs; 0 where images do not differ.
     fitted_on
         Number of vectors it was fitted on.
     """
@@ -45,6 +48,7 @@ class Plda:
     mean: Floats
     projection: Floats
     ratios: Floats
+    beyond: float
     fitted_on: int
 
     def transform(self, vectors: Floats, rows: Ints | None = None) -> Floats:
@@ -63,12 +67,13 @@ class Plda:
         out = np.empty((count, self.projection.shape[1]), dtype=np.float32)
         for start in range(0, count, _BLOCK_ROWS):
             part = slice(start, start + _BLOCK_ROWS)
-            moved = self._project(vectors[part] if rows is None else vectors[rows[part]])
+            moved = self.project(vectors[part] if rows is None else vectors[rows[part]])
             norms = np.linalg.norm(moved, axis=1, keepdims=True)
             out[part] = moved / np.where(norms > 0, norms, 1)
         return out
 
-    def _project(self, vectors: Floats) -> Floats:
+    def project(self, vectors: Floats) -> Floats:
+        """Give the rows (N, d) of :meth:`transform` before they are scaled."""
         moved = vectors - self.mean
         moved[np.linalg.norm(moved, axis=1) <= _ROUNDING * np.linalg.norm(self.mean)] = 0
         return moved @ self.projection
@@ -79,13 +84,16 @@ class Plda:
             "mean": self.mean,
             "projection": self.projection,
             "ratios": self.ratios,
+            "beyond": np.array(self.beyond),
             "fitted_on": np.array(self.fitted_on),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Plda":
         """Make a model from its arrays."""
-        return cls(arrays["mean"], arrays["projection"], arrays["ratios"], int(arrays["fitted_on"]))
+        return cls(
+            arrays["mean"], arrays["projection"], arrays["ratios"], float(arrays["beyond"]), int(arrays["fitted_on"])
+        )
 
 
 def fit_plda(vectors: Floats, codes: Ints, counted: Flags | None = None) -> Plda:
@@ -125,29 +133,35 @@ def fit_scatter(scatter: Scatter) -> Plda:
     """
     if scatter.freedom < 1:
         raise GalleryError("PLDA cannot be trained where no subject has two different images")
-    values, axes = _diagonalised(scatter)
+    values, axes, beyond = _diagonalised(scatter)
     told = values < 1
     values, axes = values[told], axes[:, told]
     return Plda(
         mean=scatter.mean.astype(np.float32),
         projection=np.ascontiguousarray(axes * np.sqrt(1 - values), dtype=np.float32),
         ratios=((1 - values) / values).astype(np.float32),
+        beyond=beyond,
         fitted_on=scatter.images,
     )
 
 
-def _diagonalised(scatter: Scatter) -> tuple[Doubles, Doubles]:
-    """Give w (d,), rising, and V (D, d); no axis at all where the images do not differ."""
+def _diagonalised(scatter: Scatter) -> tuple[Doubles, Doubles, float]:
+    """Give w (d,), rising, V (D, d), and (1 - w) v² of an axis along which all images lie at the mean.
+
+    No axis at all where the images do not differ. Along an axis v that no image leaves, vᵀTᵣv is the ridge and
+    vᵀW'v = λ s times as much, however many such axes there are.
+    """
     from scipy.linalg import cho_solve, eigh
 
     covariance = scatter.total / scatter.images
     ridge = RIDGE * float(np.trace(covariance)) / scatter.images
     if ridge <= (_ROUNDING * float(np.linalg.norm(scatter.mean))) ** 2:
-        return np.empty(0), np.empty((len(covariance), 0))
+        return np.empty(0), np.empty((len(covariance), 0)), 0.0
     ridged = covariance + ridge * np.eye(len(covariance))
     within = scatter.within / scatter.freedom
     factor = (np.linalg.cholesky(ridged), True)
     share = float(np.trace(cho_solve(factor, within)) / np.trace(cho_solve(factor, covariance)))
     shrunk = (1 - WITHIN_SHRINKAGE) * within + WITHIN_SHRINKAGE * share * ridged
     values, axes = eigh(shrunk, ridged)
-    return np.maximum(values, _LEAST_WITHIN), axes
+    beyond = max(1 - WITHIN_SHRINKAGE * share, 0.0) / ridge
+    return np.maximum(values, _LEAST_WITHIN), axes, beyond

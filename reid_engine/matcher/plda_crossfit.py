@@ -10,6 +10,7 @@ from reid_engine.matcher.leave_one_out import BLOCK_BYTES, FEWEST_ROWS
 from reid_engine.matcher.plda import Plda, fit_scatter
 from reid_engine.matcher.population import Ints, Population
 from reid_engine.matcher.scatter import Flags, Floats, add_up, measure_scatter
+from reid_engine.matcher.span import in_their_span
 
 FEWEST_SUBJECTS = 20
 """Subjects with two different images that every training set must have; docs/method.md says why."""
@@ -39,7 +40,7 @@ class CrossFittedPlda:
 
     def __init__(self, vectors: Floats, population: Population) -> None:
         self.population = population
-        self._vectors = _in_their_span(vectors)
+        self._vectors = in_their_span(vectors)[0]
         self._rows = [np.flatnonzero(population.image_folds == fold) for fold in range(FOLDS)]
         self._models = _fit(self._vectors, population, self._rows)
 
@@ -108,17 +109,6 @@ def shortage(population: Population) -> str | None:
         f"PLDA is trained on other subjects who have two images that are not near-duplicates; "
         f"{fewest} would be left for it, {FEWEST_SUBJECTS} are needed"
     )
-
-
-def _in_their_span(vectors: Floats) -> Floats:
-    """Give fewer vectors than features in a basis of their span ``(N, N)``, which is all that PLDA sees of them.
-
-    The model turns with the basis, so no similarity changes; ten models of 1,280 features each are slow.
-    """
-    if len(vectors) >= vectors.shape[1]:
-        return vectors
-    basis = np.linalg.qr(vectors.T.astype(np.float64))[0]
-    return np.ascontiguousarray(vectors @ basis, dtype=np.float32)
 
 
 def _fit(vectors: Floats, population: Population, rows: list[Ints]) -> dict[Pair, Plda]:
