@@ -16,7 +16,7 @@ from lib.shelf import Shelf
 from lib.strategies import highest_risk
 from lib.studies import StudiesFolder
 from lib.study_ids import StudyIds
-from lib.trainers import gallery, leakage_probes
+from lib.trainers import gallery, leakage_probes, reid_encoder
 from monailabel.config import settings
 from monailabel.interfaces.app import MONAILabelApp
 from monailabel.interfaces.tasks.infer_v2 import InferTask
@@ -85,6 +85,7 @@ class ReidentificationRisk(MONAILabelApp):
         return {
             gallery.NAME: gallery.EnrolStudies(self.desk),
             leakage_probes.NAME: leakage_probes.FitProbes(self.options),
+            reid_encoder.NAME: reid_encoder.TrainEncoder(self.options),
         }
 
     def init_strategies(self) -> dict[str, Strategy]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from lib.watch import TookTooLongError
-from reid_engine.errors import CohortError, EncoderError, GalleryError, ProbeError, ReidError, ScanError
+from reid_engine.errors import CohortError, EncoderError, GalleryError, ProbeError, ReidError, ScanError, TrainingError
 
 NEUTRAL = "the check failed on the server; its operator finds the kind of error in the log"
 COHORT = (
@@ -14,7 +14,9 @@ COHORT = (
 )
 """Stands for a cohort's problems, which quote the manifest's rows."""
 
-_STATUS = {ScanError: 422, GalleryError: 409, EncoderError: 409, ProbeError: 409, ReidError: 400}
+_STATUS = {
+    ScanError: 422, GalleryError: 409, EncoderError: 409, ProbeError: 409, TrainingError: 409, ReidError: 400
+}  # fmt: skip
 _FALLBACK = {
     422: "the scan cannot be read; check that it opens in a viewer and export it again",
     409: "the gallery cannot be used; the operator finds out why with reid-engine check",

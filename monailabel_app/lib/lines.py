@@ -10,7 +10,7 @@ from reid_engine.progress import Progress
 
 SECONDS_BETWEEN_LINES = 1.0
 
-HARMLESS = ("looking for changes", "fitting ")
+HARMLESS = ("looking for changes", "fitting ", "epoch ")
 """How the library's words begin that are known to name no file."""
 
 
@@ -63,4 +63,8 @@ def count(number: int, noun: str) -> str:
 
 def folders(options: Options) -> dict[str, str]:
     """Give the operator's folders, each with the neutral word for it."""
-    return {str(options.gallery): "the gallery", str(options.studies): "the studies folder"}
+    return {
+        str(options.gallery): "the gallery",
+        str(options.studies): "the studies folder",
+        str(options.encoders_folder): "the encoders' folder",
+    }

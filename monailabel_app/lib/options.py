@@ -5,10 +5,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib.quiet import LOG
-from reid_engine.errors import ServeError
+from reid_engine.errors import EncoderError, ServeError
 from reid_engine.token_file import OPEN_TO_OTHERS, is_open_to_others, read_token
 
-KNOWN = ("gallery", "encoder", "max_upload_mb", "workers", "remote", "hosts", "origins", "images", "token_file")
+KNOWN = (
+    "gallery",
+    "encoder",
+    "max_upload_mb",
+    "workers",
+    "remote",
+    "hosts",
+    "origins",
+    "images",
+    "token_file",
+    "encoders",
+)
 MONAI_LABEL_OWN = ("server_mode",)
 LARGEST_UPLOAD_MB = 4096
 
@@ -39,6 +50,8 @@ class Options:
         Whether clients may list the studies and see the pictures of enrolled images.
     token
         What every request must carry; None asks nobody.
+    encoders
+        Folder for the encoders that the server trains, one folder each; None takes ``encoders`` beside the gallery.
     """
 
     gallery: Path
@@ -51,6 +64,12 @@ class Options:
     origins: frozenset[str] = frozenset()
     images: bool = False
     token: str | None = field(default=None, repr=False)
+    encoders: Path | None = None
+
+    @property
+    def encoders_folder(self) -> Path:
+        """Folder for the encoders that the server trains; it may not be there yet."""
+        return self.encoders or self.gallery.parent / "encoders"
 
 
 def read_options(conf: Mapping[str, str], studies: str) -> Options:
@@ -60,10 +79,12 @@ def read_options(conf: Mapping[str, str], studies: str) -> Options:
         raise ServeError(f"--conf {unknown[0]} is not an option; there are {', '.join(KNOWN)}")
     if studies.startswith(("http://", "https://")):
         raise ServeError("--studies must be a folder; remote datastores are not served")
+    gallery = _gallery(conf.get("gallery", ""))
+    encoders = _encoders(conf.get("encoders", ""))
     return Options(
-        gallery=_gallery(conf.get("gallery", "")),
+        gallery=gallery,
         studies=Path(studies).resolve(),
-        encoder=_encoder(conf.get("encoder", "")),
+        encoder=_encoder(conf.get("encoder", ""), encoders or gallery.parent / "encoders"),
         max_upload=int(_number(conf, "max_upload_mb", 512, LARGEST_UPLOAD_MB) * 2**20),
         workers=int(_number(conf, "workers", 2, 64)),
         remote=_yes(conf, "remote"),
@@ -71,6 +92,7 @@ def read_options(conf: Mapping[str, str], studies: str) -> Options:
         origins=_names(conf.get("origins", "")),
         images=_yes(conf, "images"),
         token=_token(conf.get("token_file")),
+        encoders=encoders,
     )
 
 
@@ -83,10 +105,26 @@ def _gallery(text: str) -> Path:
     return path
 
 
-def _encoder(name: str) -> str | None:
-    from reid_engine.encoder import find_spec
+def _encoders(text: str) -> Path | None:
+    path = Path(text).expanduser().resolve() if text.strip() else None
+    if path is not None and path.exists() and not path.is_dir():
+        raise ServeError(f"--conf encoders {text}: is not a folder; give one for trained encoders")
+    return path
 
-    return find_spec(name).name if name.strip() else None
+
+def _encoder(name: str, trained: Path) -> str | None:
+    """Give an encoder's full name; the server's own come last: no name that a client chose hides another encoder."""
+    from reid_engine.encoder import find_spec
+    from reid_engine.encoder.trained import DESCRIPTION_NAME, NAME_PATTERN
+
+    if not name.strip():
+        return None
+    try:
+        return find_spec(name).name
+    except EncoderError:
+        if NAME_PATTERN.fullmatch(name) and (trained / name / DESCRIPTION_NAME).is_file():
+            return find_spec(str(trained / name)).name
+        raise
 
 
 def _number(conf: Mapping[str, str], key: str, default: float, largest: float) -> float:

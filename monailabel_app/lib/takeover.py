@@ -55,13 +55,17 @@ _TRAIN_BODY = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "properties": {"attributes": {"type": "array", "items": {"type": "string"}, "example": ["sex"]}},
+                    "properties": {
+                        "attributes": {"type": "array", "items": {"type": "string"}, "example": ["sex"]},
+                        "name": {"type": "string", "example": "lungs"},
+                        "epochs": {"type": "integer", "example": 20},
+                    },
                 }
             }
         }
     }
 }
-"""Of `leakage_probes` alone; `gallery` takes none."""
+"""Of `leakage_probes` the first, of `reid_encoder` the others and more; `gallery` takes none."""
 
 
 def take_over(server: FastAPI, app: MONAILabelApp) -> None:
@@ -101,7 +105,7 @@ def build(app: MONAILabelApp, options: Options, folder: Path) -> FastAPI:
     api.add_api_route("/datastore/enrolled", images.enrolled, methods=["GET"], summary="What an enrolled image shows")
     api.add_api_route("/train/", training.status, methods=["GET"], summary="How far the train task is")
     api.add_api_route("/train/", training.stop, methods=["DELETE"], summary="Stop the train task")
-    summary = "Enrol the studies, or fit probes"
+    summary = "Enrol the studies, fit probes, or train an encoder"
     api.add_api_route("/train/{model}", training.start, methods=["POST"], summary=summary, openapi_extra=_TRAIN_BODY)
     if settings.MONAI_LABEL_TASKS_SCORING:
         api.add_api_route("/scoring/", scoring.status, methods=["GET"], summary="How far the scoring is")

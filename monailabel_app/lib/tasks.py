@@ -17,6 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from monailabel.utils.async_tasks import utils as monai_label
 from monailabel.utils.async_tasks.task import AsyncTask
 
+from lib.encoder_params import EncoderParams
 from lib.exposures import Exposures
 from lib.failures import Refusal, explain
 from lib.lines import folders
@@ -24,7 +25,7 @@ from lib.options import Options
 from lib.params import ProbeParams
 from lib.quiet import said_by_task
 from lib.scoring import cohort_reidentification
-from lib.trainers import gallery, leakage_probes
+from lib.trainers import gallery, leakage_probes, reid_encoder
 from lib.upload import Body
 
 _SHOWN = ("id", "status", "start_ts", "end_ts")
@@ -165,17 +166,27 @@ def _probe_params(text: str) -> dict[str, Any]:
     return ProbeParams.parse(text).as_request()
 
 
+def _encoder_params(text: str) -> dict[str, Any]:
+    return EncoderParams.parse(text).as_request()
+
+
 class Training(Tasks):
-    """The train tasks: the studies become the gallery; the gallery's probes are fitted again."""
+    """The train tasks: the studies become the gallery; its probes are fitted again; an encoder is trained."""
 
     method, key, noun = "train", "model", "train task"
-    names = MappingProxyType({gallery.NAME: _nothing, leakage_probes.NAME: _probe_params})
+    names = MappingProxyType(
+        {gallery.NAME: _nothing, leakage_probes.NAME: _probe_params, reid_encoder.NAME: _encoder_params}
+    )
 
     async def start(self, request: Request, model: str, run_sync: bool = False, enqueue: bool = False) -> Any:
-        """Enrol the studies folder, or fit probes; the answer is the task, or its result with ``run_sync``."""
+        """Enrol the studies, fit probes or train an encoder; the answer is the task, with ``run_sync`` its result."""
+        if run_sync and model == reid_encoder.NAME:  # it could be neither stopped nor kept from slowing down checks
+            raise Refusal(400, "training takes long and is not waited for; leave run_sync out and ask GET /train/")
         return await self._start(request, model, {"run_sync", "enqueue"}, run_sync, enqueue)
 
     def _found(self, request: dict[str, Any]) -> dict[str, Any]:
+        if request[self.key] == reid_encoder.NAME:
+            return {"result": reid_encoder.summary(self.options, EncoderParams.of(request))}
         if request[self.key] != leakage_probes.NAME:
             return {}
         return {"result": leakage_probes.summary(self.options, ProbeParams.of(request))}

@@ -1,5 +1,6 @@
 """The folder that a training writes; looking at it costs nothing."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from reid_engine.encoder.trained import CHECKPOINT_NAME, DESCRIPTION_NAME, WEIGHTS_NAME
@@ -26,6 +27,14 @@ def look_at_folder(folder: Path) -> None:
         raise TrainingError(f"{folder}: holds a trained encoder; give another folder, or remove this one")
     if folder.is_dir() and not (folder / CHECKPOINT_NAME).exists() and any(map(_foreign, folder.iterdir())):
         raise TrainingError(f"{folder}: the folder holds other files; give a new or empty one")
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove what a training that was killed had half written."""
+    for path in folder.glob(".*"):
+        if any(path.name.startswith(f".{name}.") for name in OWN_NAMES):
+            with suppress(OSError):
+                path.unlink()
 
 
 def _foreign(path: Path) -> bool:

@@ -28,7 +28,7 @@ from reid_engine.errors import TrainingError
 from reid_engine.progress import Progress, silent
 from reid_engine.training.card import Judged, make_card, render_card
 from reid_engine.training.files import load_checkpoint, put, save_checkpoint
-from reid_engine.training.folder import CARD_NAME, CARD_TEXT_NAME, look_at_folder
+from reid_engine.training.folder import CARD_NAME, CARD_TEXT_NAME, clear_drafts, look_at_folder
 from reid_engine.training.learner import Learner
 from reid_engine.training.loss import look_at_loss
 from reid_engine.training.pictures import Pictures, read_pictures, sample_groups
@@ -105,6 +105,7 @@ def train(
     settings = settings or TrainingSettings()
     look_at_loss(settings.loss)
     look_at_folder(out)
+    clear_drafts(out)
     split_subjects([sample.subject_id for sample in cohort.samples], sample_groups(cohort.samples))
     place = find_device(device)
     spec = resize(base, size)

@@ -75,7 +75,7 @@ def probed(tmp_path_factory, gallery):
 
 def test_it_is_listed(probed):
     trainers = probed[0].get("/info/").json()["trainers"]
-    assert list(trainers) == ["gallery", "leakage_probes"]
+    assert list(trainers) == ["gallery", "leakage_probes", "reid_encoder"]
     assert "attributes" in trainers["leakage_probes"]["description"]
 
 
