@@ -6,7 +6,7 @@ from typing import Any
 
 from lib.failures import Refusal
 from lib.params import _parse, _whole
-from reid_engine.encoder.registry import DEFAULT_ENCODER, specs
+from reid_engine.encoder.registry import IMAGENET_ENCODER, specs
 from reid_engine.encoder.trained import NAME_PATTERN
 from reid_engine.training.settings import LOSSES, TrainingSettings
 
@@ -21,7 +21,7 @@ class EncoderParams:
     """Validated parameters of one training; the defaults are those of ``reid-engine train``."""
 
     name: str
-    encoder: str = DEFAULT_ENCODER
+    encoder: str = IMAGENET_ENCODER
     size: int | None = None
     loss: str = _DEFAULTS.loss
     epochs: int = _DEFAULTS.epochs

@@ -107,6 +107,8 @@ def train(
     look_at_folder(out)
     clear_drafts(out)
     split_subjects([sample.subject_id for sample in cohort.samples], sample_groups(cohort.samples))
+    if base.branches:
+        raise TrainingError(f"{base.name}: is several networks in one; start from another encoder")
     place = find_device(device)
     spec = resize(base, size)
     network, _ = load_network(spec, weights=weights)
