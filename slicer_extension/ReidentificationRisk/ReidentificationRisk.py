@@ -52,7 +52,7 @@ class ReidentificationRiskWidget(ScriptedLoadableModuleWidget):
     def enter(self):
         """Show what changed in the scene while another module was open."""
         if self.panel is not None:
-            self.panel.refresh()
+            self.panel.enter()
 
     def cleanup(self):
         """Stop a running check and let go of the scene."""

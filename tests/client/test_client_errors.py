@@ -37,7 +37,7 @@ def refused_by(answer, scan: Path) -> str:
         (500, {"detail": ""}, "failed with status 500"),
         (404, {}, "does not know this kind of check"),
         (413, HTML, "too large"),
-        (401, {}, "sign-in"),
+        (401, {}, "wants a token"),
         (403, {"detail": "other sites may not use this server"}, "other sites may not use this server."),
         (429, {}, "busy"),
         (503, b"", "not ready"),

@@ -72,6 +72,6 @@ def volume(slicer, module):
     """Give a small grey volume that the panel has selected, whose name says too much."""
     ramp = np.arange(48 * 64, dtype=np.int16).reshape(1, 48, 64)
     node = slicer.util.addVolumeFromArray(ramp, name="DOE^JANE chest")
-    module.enter()
+    module.panel.refresh()
     assert module.panel.logic.parameters.volume is node
     return node

@@ -146,7 +146,7 @@ def test_a_client_that_dies_is_told(module, volume) -> None:
         with Answering("Agree and send"):
             ui.checkButton.click()
         assert wait_until(lambda: server.bodies)
-        module.panel.logic._process._process.kill()
+        module.panel.logic._request._process._process.kill()
         assert wait_until(lambda: not module.panel.logic.busy)
         released.set()
     assert ui.messageLabel.text == "⚠ The check ended without an answer: try again."

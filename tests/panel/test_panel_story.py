@@ -185,7 +185,7 @@ def test_cancel_ends_it_within_a_second(module, ui, volume, tmp_path: Path) -> N
         press(ui)
         assert wait_until(lambda: server.bodies)
         assert list((tmp_path / "temporary").iterdir())
-        process = module.panel.logic._process._process
+        process = module.panel.logic._request._process._process
         began = time.monotonic()
         ui.cancelButton.click()
         assert time.monotonic() - began < 1

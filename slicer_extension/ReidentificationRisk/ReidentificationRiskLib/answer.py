@@ -1,14 +1,17 @@
 """What a server's reply says: a report whose structure readers can rely on, or one sentence."""
 
+import email.parser
 import json
-from typing import Any, Dict
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from ReidentificationRiskLib.address import Address
-from ReidentificationRiskLib.errors import ClientError, one_line
+from ReidentificationRiskLib.errors import NOT_ALLOWED, NOT_THERE, SIGN_IN, ClientError, one_line
 from ReidentificationRiskLib.exchange import Reply
 
 TASK = "reidentification_risk"
+MEASURES = "reidentification_measures"
 SCHEMA = "reid-risk/1"
+MEASURES_SCHEMA = "reid-measures/1"
 LEVELS = ("high", "elevated", "low", "unknown")
 MAX_DETAIL = 300  # characters of a server's own words that are passed on
 
@@ -24,8 +27,12 @@ STRUCTURE = (
 )
 """The places of a report that must be there, and what must be in them."""
 
+MEASURES_STRUCTURE = (("before", dict), ("measures", list), ("caveats", list))
+KINDS = {401: SIGN_IN, 403: NOT_ALLOWED, 404: NOT_THERE}
+GZIP = b"\x1f\x8b"
+
 REFUSALS = {
-    401: "wants a sign-in that this panel does not have.",
+    401: "wants a token: enter the one that whoever runs it gave you.",
     403: "does not let you in.",
     404: "does not know this kind of check: is it another kind of server?",
     413: "finds the scan too large: send a smaller one, or ask whoever runs it.",
@@ -39,7 +46,7 @@ REFUSALS = {
 def read_object(reply: Reply, address: Address) -> Dict[str, Any]:
     """Give a successful reply's JSON object; ClientError, in the server's words if it has any, otherwise."""
     if reply.status != 200:
-        raise ClientError(_refusal(reply, address))
+        raise ClientError(_refusal(reply, address), KINDS.get(reply.status, ""))
     foreign = ClientError(f"What answers at {address.text} is not a re-identification risk server: check the address.")
     try:
         value = json.loads(reply.content, parse_constant=_refuse_constant)
@@ -62,23 +69,79 @@ def read_info(reply: Reply, address: Address) -> Dict[str, Any]:
 def read_report(reply: Reply, address: Address) -> Dict[str, Any]:
     """Give a report, its structure checked; ClientError otherwise."""
     report = read_object(reply, address)
-    schema = report.get("schema")
-    if schema != SCHEMA:
-        named = f"'{one_line(schema, 40)}'" if isinstance(schema, str) else "no schema"
-        raise ClientError(
-            f"The answer of {address.text} has {named} where '{SCHEMA}' is read here: "
-            "bring the server and this panel to the same version."
-        )
+    _check_schema(report, SCHEMA, address)
     lacking = [place for place, kind in STRUCTURE if not isinstance(_at(report, place), kind)]
     lacking += [place for place in ("matches", "leakage") if not _all_objects(_at(report, place))]
     if not lacking and report["risk"]["level"] not in LEVELS:
         lacking = ["risk.level"]
+    _refuse_lacking(lacking, address)
+    return report
+
+
+def read_document(reply: Reply, address: Address) -> Dict[str, Any]:
+    """Give what the measures did, its structure checked; ClientError otherwise."""
+    document = read_object(reply, address)
+    _check_schema(document, MEASURES_SCHEMA, address)
+    lacking = [place for place, kind in MEASURES_STRUCTURE if not isinstance(document.get(place), kind)]
+    _refuse_lacking(lacking or ([] if _all_objects(document["measures"]) else ["measures"]), address)
+    return document
+
+
+def read_images(reply: Reply, address: Address) -> List[str]:
+    """Give the ids of the studies; ClientError otherwise."""
+    images = read_object(reply, address).get("images")
+    if not isinstance(images, list) or not all(isinstance(image, str) for image in images):
+        _refuse_lacking(["images"], address)
+    return images
+
+
+def read_pixels(reply: Reply, address: Address) -> bytes:
+    """Give a file of pixels (.nii.gz); ClientError, in the server's words if it has any, otherwise."""
+    if reply.status != 200:
+        read_object(reply, address)
+    if not reply.content.startswith(GZIP):
+        raise ClientError(f"What {address.text} sent is not an image: check the address.")
+    return reply.content
+
+
+class Parts(NamedTuple):
+    """An answer in two parts."""
+
+    document: Reply
+    file: Optional[bytes]
+
+
+def read_parts(reply: Reply, address: Address) -> Parts:
+    """Take an answer apart into its JSON and its file; one that is JSON alone has no file."""
+    if reply.status != 200 or not reply.kind.lower().startswith("multipart/"):
+        return Parts(reply, None)
+    parser = email.parser.BytesParser()
+    message = parser.parsebytes(b"Content-Type: " + reply.kind.encode("latin-1") + b"\r\n\r\n" + reply.content)
+    held: Dict[Any, bytes] = {}
+    for part in message.get_payload() if message.is_multipart() else []:
+        held[part.get_param("name", header="content-disposition")] = part.get_payload(decode=True) or b""
+    file = held.get("image")
+    if file is not None and not file.startswith(GZIP):
+        raise ClientError(f"What {address.text} sent is not an image: check the address.")
+    return Parts(reply._replace(content=held.get("params", b"")), file)
+
+
+def _check_schema(value: Dict[str, Any], wanted: str, address: Address) -> None:
+    schema = value.get("schema")
+    if schema != wanted:
+        named = f"'{one_line(schema, 40)}'" if isinstance(schema, str) else "no schema"
+        raise ClientError(
+            f"The answer of {address.text} has {named} where '{wanted}' is read here: "
+            "bring the server and this panel to the same version."
+        )
+
+
+def _refuse_lacking(lacking: List[str], address: Address) -> None:
     if lacking:
         raise ClientError(
             f"The answer of {address.text} has no proper '{lacking[0]}': "
             "bring the server and this panel to the same version."
         )
-    return report
 
 
 def _at(report: Dict[str, Any], place: str) -> Any:

@@ -6,20 +6,33 @@ As a script it reads one JSON request, one line, from standard input::
 
     {"server": "127.0.0.1:8000", "file": "/tmp/x/scan.nrrd", "params": {"modality": "CXR"}, "timeout": 300}
 
-``params`` and ``timeout`` (seconds for the whole exchange) may be left out. Before any pixel leaves, the
-server is asked whether it is one of ours; ``"verify": false`` skips that. ``"action": "info"`` asks nothing
-else and needs no ``file``. With ``"watch_input": true`` the process ends when its standard input does: whoever
-started it, or is behind a launcher, need only go away to stop it.
+``action`` says what is asked; with the fields that it takes and the event that ends it:
+
+========  ======================================  ==================================================
+check     file, params, verify, explain, folder   result: report, and file (the map) with explain
+measures  file, params                            measures: document
+copy      file, params, folder                    copy: document, file
+images                                            images: the ids of the server's studies
+enrolled  sample, folder                          enrolled: sample, file (pixels of an enrolled image)
+study     image, params                           result: report of a study that the server holds
+info                                              info: what the server says of itself
+========  ======================================  ==================================================
+
+``check`` is meant where ``action`` is left out; so may be ``params``, ``timeout`` (seconds for the whole of it) and
+``token``, which is sent as a bearer's. Files that come are laid into ``folder``. Before any pixel leaves, the server
+is asked whether it is one of ours; ``"verify": false`` skips that. With ``"watch_input": true`` the process ends when
+its standard input does: whoever started it, or is behind a launcher, need only go away to stop it.
 
 It answers on standard output with one JSON object a line::
 
     {"event": "progress", "stage": "send", "fraction": 0.25, "text": "Sending the scan: 1.0 of 4.0 MB"}
+    {"event": "server", "info": {"models": {...}, ...}}
     {"event": "result", "report": {"schema": "reid-risk/1", ...}}
-    {"event": "info", "info": {"models": {...}, ...}}
-    {"event": "error", "message": "One sentence for the user."}
+    {"event": "error", "kind": "", "message": "One sentence for the user."}
 
-``stage`` is connect, send, wait or receive; ``fraction`` is null where it cannot be known. The last line is
-a result, an info or an error; the exit status is 0 for the first two and 1 for an error.
+``stage`` is connect, send, wait or receive; ``fraction`` is null where it cannot be known. ``kind`` is unreachable,
+sign_in, not_allowed, not_there, or empty. The last line is the event of the table or an error; the exit status is
+0 or 1.
 
 On the wire a check is ``POST {server}/infer/reidentification_risk?output=json``, multipart, with the scan as
 ``file`` and the parameters as JSON in the field ``params``. The name of the file is never sent.
@@ -32,16 +45,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, BinaryIO, Dict, Iterator, Optional, Union
+from typing import Any, BinaryIO, Dict, Iterator, NamedTuple, Optional, Union
 
 if __package__ in (None, ""):  # run as a script, or imported from its own folder
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from ReidentificationRiskLib.address import Address, parse_address
-from ReidentificationRiskLib.answer import TASK, read_info, read_report
-from ReidentificationRiskLib.errors import ClientError
-from ReidentificationRiskLib.exchange import CONNECT_TIMEOUT, Progress, exchange
-from ReidentificationRiskLib.form import open_form
+from ReidentificationRiskLib.actions import ACTIONS, FIELDS, ask_check
+from ReidentificationRiskLib.errors import UNREACHABLE, ClientError
+from ReidentificationRiskLib.exchange import CONNECT_TIMEOUT, Progress
+from ReidentificationRiskLib.talk import Talk
 
 DEFAULT_TIMEOUT = 300.0  # seconds for one whole exchange
 LONGEST_TIMEOUT = 86_400.0
@@ -56,6 +68,7 @@ def check(
     timeout: float = DEFAULT_TIMEOUT,
     progress: Optional[Progress] = None,
     verify: bool = True,
+    token: str = "",
 ) -> Dict[str, Any]:
     """Have a server measure how easily the scan in a file identifies its patient.
 
@@ -73,6 +86,8 @@ def check(
         Called with the stage, its fraction done (None: unknown) and a text for people.
     verify
         Ask the server what it is before any pixel leaves.
+    token
+        What the server's operator handed out, where it wants one.
 
     Returns
     -------
@@ -84,63 +99,79 @@ def check(
     ClientError
         With one sentence for the user, whatever went wrong.
     """
-    tell = progress or _quiet
-    address = parse_address(server)
-    deadline = time.monotonic() + timeout
-    with open_form(file, params or {}) as form:
-        if verify:
-            _ask_what_it_is(address, deadline, tell)
-        reply = exchange(address, "POST", f"/infer/{TASK}?output=json", deadline, tell, form)
-    return read_report(reply, address)
+    talk = Talk(server, timeout, token, progress)
+    report: Dict[str, Any] = ask_check(talk, file, params or {}, verify=verify)["report"]
+    return report
 
 
-def info(server: str, timeout: float = CONNECT_TIMEOUT, progress: Optional[Progress] = None) -> Dict[str, Any]:
+def info(
+    server: str, timeout: float = CONNECT_TIMEOUT, progress: Optional[Progress] = None, token: str = ""
+) -> Dict[str, Any]:
     """Ask a server what it is, sending nothing: its reply to /info/; ClientError when it has not our task."""
-    return _ask_what_it_is(parse_address(server), time.monotonic() + timeout, progress or _quiet)
-
-
-def _ask_what_it_is(address: Address, deadline: float, tell: Progress) -> Dict[str, Any]:
-    return read_info(exchange(address, "GET", "/info/", deadline, tell), address)
-
-
-def _quiet(stage: str, fraction: Optional[float], text: str) -> None:
-    del stage, fraction, text
+    return Talk(server, timeout, token, progress).ask_what_it_is()
 
 
 def main(source: Optional[BinaryIO] = None, sink: Optional[BinaryIO] = None) -> int:
     """Serve one request as the module's head describes; give the exit status."""
     emit = _Emitter(sink or sys.stdout.buffer)
     try:
-        request = _request((source or sys.stdin.buffer).readline(LONGEST_REQUEST))
-        if request.pop("watch_input"):
+        request = _read(source or sys.stdin.buffer)
+        if request.watch_input:
             threading.Thread(target=_end_with_input, daemon=True).start()
-        with _watchdog(request["timeout"], emit):
-            if request.pop("action") == "info":
-                emit({"event": "info", "info": info(progress=emit.progress, **request)})
-            else:
-                emit({"event": "result", "report": check(progress=emit.progress, **request)})
+        with _watchdog(request.timeout, emit):
+            talk = Talk(request.server, request.timeout, request.token, emit.progress, emit.server)
+            emit(ACTIONS[request.action](talk, **request.fields))
     except ClientError as error:
-        emit({"event": "error", "message": str(error)})
+        emit({"event": "error", "kind": error.kind, "message": str(error)})
         return 1
     return 0
 
 
-def _request(data: bytes) -> Dict[str, Any]:
+class _Request(NamedTuple):
+    action: str
+    server: str
+    token: str
+    timeout: float
+    watch_input: bool
+    fields: Dict[str, Any]
+
+
+def _read(source: BinaryIO) -> _Request:
     try:
-        asked = json.loads(data)
+        asked = json.loads(source.readline(LONGEST_REQUEST))
         action = asked.get("action", "check")
         timeout = float(asked.get("timeout", CONNECT_TIMEOUT if action == "info" else DEFAULT_TIMEOUT))
-        request = {"action": action, "server": str(asked["server"]), "timeout": timeout}
-        request["watch_input"] = bool(asked.get("watch_input", False))
-        if action == "check":
-            request["file"] = str(asked["file"])
-            request["params"] = dict(asked.get("params") or {})
-            request["verify"] = bool(asked.get("verify", True))
+        token, watch_input = str(asked.get("token") or ""), bool(asked.get("watch_input", False))
+        fields = {name: _KINDS[name](asked[name]) for name in FIELDS.get(action, []) if name in asked}
+        if "params" in FIELDS.get(action, []):
+            fields.setdefault("params", {})
+        lacking = [name for name in FIELDS.get(action, []) if name in _NEEDED.get(action, ()) and name not in fields]
+        request = _Request(action, str(asked["server"]), token, timeout, watch_input, fields)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ClientError("The request to the client is not understood: it needs 'server' and 'file'.") from error
-    if action not in ("check", "info") or not 0 < timeout <= LONGEST_TIMEOUT:
+    if lacking:
+        raise ClientError(f"The request to the client is not understood: it needs '{lacking[0]}'.")
+    if action not in ACTIONS or not 0 < timeout <= LONGEST_TIMEOUT:
         raise ClientError("The request to the client has a wrong 'action' or 'timeout'.")
     return request
+
+
+_KINDS: Dict[str, Any] = {
+    "file": str,
+    "folder": str,
+    "sample": str,
+    "image": str,
+    "explain": bool,
+    "verify": bool,
+    "params": lambda params: dict(params or {}),
+}
+_NEEDED = {
+    "check": ("file",),
+    "measures": ("file",),
+    "copy": ("file", "folder"),
+    "enrolled": ("sample", "folder"),
+    "study": ("image",),
+}
 
 
 def _end_with_input() -> None:
@@ -171,6 +202,9 @@ class _Emitter:
             self._last = (stage, now)
             self({"event": "progress", "stage": stage, "fraction": fraction, "text": text})
 
+    def server(self, info: Dict[str, Any]) -> None:
+        self({"event": "server", "info": info})
+
 
 @contextlib.contextmanager
 def _watchdog(timeout: float, emit: _Emitter) -> Iterator[None]:
@@ -180,6 +214,7 @@ def _watchdog(timeout: float, emit: _Emitter) -> Iterator[None]:
         emit(
             {
                 "event": "error",
+                "kind": UNREACHABLE,
                 "message": "The server took too long to answer: try again, or ask whoever runs it.",
             }
         )

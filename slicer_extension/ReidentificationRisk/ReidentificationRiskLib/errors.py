@@ -5,8 +5,18 @@ class PanelError(Exception):
     """A failure whose message is one sentence for the user: what happened, and what to do."""
 
 
+UNREACHABLE, SIGN_IN, NOT_ALLOWED, NOT_THERE = "unreachable", "sign_in", "not_allowed", "not_there"
+
+
 class ClientError(PanelError):
-    """The server could not be asked, refused, or answered with something else than a report."""
+    """The server could not be asked, refused, or answered with something else than what was asked for.
+
+    ``kind`` is UNREACHABLE, SIGN_IN (a token is wanted), NOT_ALLOWED, NOT_THERE, or "" for all else.
+    """
+
+    def __init__(self, sentence: str, kind: str = "") -> None:
+        super().__init__(sentence)
+        self.kind = kind
 
 
 class ExportError(PanelError):

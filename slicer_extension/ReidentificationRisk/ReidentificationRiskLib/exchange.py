@@ -8,15 +8,16 @@ import ssl
 import time
 import urllib.parse
 import urllib.request
-from typing import Callable, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterator, NamedTuple, Optional, Tuple, Union
 
 from ReidentificationRiskLib.address import Address
-from ReidentificationRiskLib.errors import ClientError, one_line, reason
-from ReidentificationRiskLib.form import CHUNK, Form
+from ReidentificationRiskLib.errors import UNREACHABLE, ClientError, one_line, reason
+from ReidentificationRiskLib.form import CHUNK, Form, ParamsForm
 
 CONNECT_TIMEOUT = 10.0  # seconds until a server must have taken the connection
-MAX_REPLY = 16 * 1024 * 1024  # bytes; a report is some tens of kilobytes
+MAX_REPLY = 512 * 1024 * 1024  # bytes; a report is some tens of kilobytes, a map or a copy as large as the scan
 
+AnyForm = Union[Form, ParamsForm]
 Progress = Callable[[str, Optional[float], str], None]
 """Called with the stage, the fraction of it that is done (None: unknown) and a text for people."""
 
@@ -27,18 +28,30 @@ class Reply(NamedTuple):
     status: int
     location: str
     content: bytes
+    kind: str = ""
+    """The Content-Type."""
 
 
 def exchange(
-    address: Address, method: str, target: str, deadline: float, tell: Progress, form: Optional[Form] = None
+    address: Address,
+    method: str,
+    target: str,
+    deadline: float,
+    tell: Progress,
+    form: Optional[AnyForm] = None,
+    token: str = "",
+    doing: str = "",
 ) -> Reply:
     """Speak once with the server until ``deadline`` (time.monotonic); every failure is a ClientError.
 
-    Redirections are not followed: a scan goes to the address that the user agreed to and nowhere else.
+    Redirections are not followed: a scan and a token go to the address that the user agreed to and nowhere else.
+    ``doing`` is what the server does once it has everything, for people.
     """
     with _in_plain_words(address):
         connection, prefix, headers = _connection(address)
-        headers.update({"Accept": "application/json", "Connection": "close"})
+        headers.update({"Accept": "application/json, multipart/form-data, */*;q=0.5", "Connection": "close"})
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         if form is not None:
             headers.update({"Content-Type": form.content_type, "Content-Length": str(form.length)})
         with contextlib.closing(connection):
@@ -51,11 +64,13 @@ def exchange(
             connection.endheaders()
             if form is not None:
                 _send(connection, form, deadline, tell)
+            if doing:
+                tell("wait", None, doing)
             _limit(connection, deadline)
             return _read(connection, deadline, tell)
 
 
-def _send(connection: http.client.HTTPConnection, form: Form, deadline: float, tell: Progress) -> None:
+def _send(connection: http.client.HTTPConnection, form: AnyForm, deadline: float, tell: Progress) -> None:
     """Send the form; a server that refuses before it has all of it is heard out rather than cut short."""
     sent = 0
     with contextlib.suppress(BrokenPipeError, ConnectionResetError, ConnectionAbortedError):
@@ -65,13 +80,13 @@ def _send(connection: http.client.HTTPConnection, form: Form, deadline: float, t
             sent += len(piece)
             text = f"Sending the scan: {sent / 1e6:.1f} of {form.length / 1e6:.1f} MB"
             tell("send", sent / form.length, text)
-    tell("wait", None, "The server is comparing the scan with its gallery")
 
 
 def _read(connection: http.client.HTTPConnection, deadline: float, tell: Progress) -> Reply:
     with contextlib.closing(connection.getresponse()) as response:
         content = _content(response, connection, deadline, tell)
-        return Reply(response.status, response.getheader("Location", ""), content)
+        location, kind = response.getheader("Location", ""), response.getheader("Content-Type", "")
+        return Reply(response.status, location, content, kind)
 
 
 def _content(
@@ -87,7 +102,7 @@ def _content(
         tell("receive", None, "Reading the answer")
         content += piece
         if len(content) > MAX_REPLY:
-            raise ClientError("The server's answer is far too large to be a report: it was not read.")
+            raise ClientError("The server's answer is far too large: it was not read.")
     if promised is not None and len(content) < promised:
         raise http.client.IncompleteRead(bytes(content))
     return bytes(content)
@@ -138,7 +153,7 @@ def _in_plain_words(address: Address) -> Iterator[None]:
     try:
         yield
     except (OSError, http.client.HTTPException) as error:
-        raise ClientError(_sentence(error, address)) from error
+        raise ClientError(_sentence(error, address), UNREACHABLE) from error
 
 
 def _sentence(error: Exception, address: Address) -> str:

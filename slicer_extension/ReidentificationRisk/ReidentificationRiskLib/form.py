@@ -45,6 +45,23 @@ class Form:
         yield self._tail
 
 
+class ParamsForm:
+    """The parameters alone, for what the server holds already."""
+
+    def __init__(self, params: Dict[str, Any]) -> None:
+        boundary = uuid.uuid4().hex
+        self._content = (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="params"\r\n\r\n'
+            f"{_as_json(params)}\r\n--{boundary}--\r\n"
+        ).encode()
+        self.length = len(self._content)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give the form."""
+        yield self._content
+
+
 @contextlib.contextmanager
 def open_form(file: Union[str, "os.PathLike[str]"], params: Dict[str, Any]) -> Iterator[Form]:
     """Open a scan's file as a form; ClientError when it cannot be read or is empty."""

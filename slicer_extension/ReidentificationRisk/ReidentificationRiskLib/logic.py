@@ -3,28 +3,22 @@
 from typing import Any, Dict, Optional
 
 import slicer
-import vtk
 from slicer.util import VTKObservationMixin
 
-from ReidentificationRiskLib.address import normalise_address
-from ReidentificationRiskLib.client import DEFAULT_TIMEOUT
+from ReidentificationRiskLib.connection import Connection
 from ReidentificationRiskLib.errors import PanelError
-from ReidentificationRiskLib.export import (
-    ExportFolder,
-    dicom_modality,
-    display_params,
-    export_volume,
-    remove_left_behind,
-    require_image,
-)
+from ReidentificationRiskLib.export import dicom_modality, display_params, require_image
 from ReidentificationRiskLib.parameters import AUTOMATIC, Parameters
 from ReidentificationRiskLib.process import ClientProcess
+from ReidentificationRiskLib.request import Request
 from ReidentificationRiskLib.settings import Settings
 from ReidentificationRiskLib.signals import Signal
 
+IMAGES = ("vtkMRMLScalarVolumeNode", "vtkMRMLVectorVolumeNode")
+
 
 class CheckLogic(VTKObservationMixin):
-    """Runs one check at a time.
+    """Runs one check at a time, and holds what every section looks at: the volume and its report.
 
     Signals
     -------
@@ -32,101 +26,132 @@ class CheckLogic(VTKObservationMixin):
         Nothing.
     progressed
         fraction (None: unknown), text.
+    answered
+        The client's event with the report; the files that it names are gone after the call.
     finished
         The report.
     failed
         One sentence for the user.
+    volume_changed
+        The volume node or None: another one is selected.
+    report_changed
+        The report or None: there is another one, or the one there was holds no more.
     """
 
     def __init__(self, settings: Optional[Settings] = None, process: Optional[ClientProcess] = None) -> None:
         super().__init__()
         self.settings = settings or Settings()
         self.parameters = Parameters()
-        self.started, self.progressed = Signal(), Signal()
-        self.finished, self.failed, self.cancelled = Signal(), Signal(), Signal()
-        self._process = process or ClientProcess()
-        self._process.progressed.connect(self._on_progress)
-        self._process.ended.connect(self._on_ended)
-        self._folder: Optional[ExportFolder] = None
-        self._checked_id = ""
-        scene = slicer.mrmlScene
-        self.addObserver(scene, scene.StartCloseEvent, self._on_scene_closes)
-        self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._on_node_goes)
-        remove_left_behind()
+        self.connection = Connection(self.settings)
+        self.report: Optional[Dict[str, Any]] = None
+        self.answered, self.finished = Signal(), Signal()
+        self.volume_changed, self.report_changed = Signal(), Signal()
+        self._request = Request(self.connection, process)
+        self.started, self.progressed = self._request.started, self._request.progressed
+        self.failed, self.cancelled = self._request.failed, self._request.cancelled
+        self._request.finished.connect(self._on_answer)
+        self._followed: Any = None
+
+    # What is checked
+
+    @property
+    def volume(self) -> Any:
+        """The selected volume node, or None."""
+        return self.parameters.volume
+
+    def select(self, volume: Any) -> None:
+        """Select a volume node or None; the report goes with another one, and once this one's pixels change."""
+        self.parameters.volume = volume
+        if volume is self._followed:
+            return
+        self._followed = volume
+        self.removeObservers(self._on_pixels)
+        if volume is not None:
+            self.addObserver(volume, volume.ImageDataModifiedEvent, self._on_pixels)
+        self.forget()
+        self.volume_changed.emit(volume)
+
+    def choose_modality(self, modality: str) -> None:
+        """Choose the modality, "" for automatic; a report of another one is forgotten."""
+        if modality != self.parameters.modality:
+            self.parameters.modality = modality
+            self.forget()
+
+    def scan_params(self) -> Dict[str, Any]:
+        """Give the parameters that say what the selected volume is: modality, window and invert."""
+        params: Dict[str, Any] = display_params(self.volume)
+        chosen = self.parameters.modality
+        modality = dicom_modality(self.volume) if chosen == AUTOMATIC else chosen
+        return {**params, "modality": modality} if modality else params
+
+    # Checking
 
     @property
     def busy(self) -> bool:
         """Whether a check is running."""
-        return self._process.running
+        return self._request.busy
 
     def ready_address(self) -> str:
-        """Give the address that a check would go to; PanelError when there is none, or no scan to send."""
-        require_image(self.parameters.volume)
-        return normalise_address(self.settings.server)
+        """Give the address that a scan would go to; PanelError when there is none, or no scan to send."""
+        require_image(self.volume)
+        return self.connection.address
 
     def has_agreed(self) -> bool:
         """Whether the user agreed to send scans to the remembered address."""
-        try:
-            return self.settings.has_agreed(self.settings.server)
-        except PanelError:  # not an address, so nobody agreed to it
-            return False
+        return self.connection.has_agreed()
 
-    def check(self) -> None:
-        """Check the selected volume at the remembered server; refuse unless the user agreed to that address."""
-        if self.busy:
-            return
+    def check(self, explain: bool = False, subject: str = "") -> None:
+        """Check the selected volume at the remembered server; refuse unless the user agreed to that address.
+
+        Parameters
+        ----------
+        explain
+            Ask for the map of what made the match as well.
+        subject
+            The subject whose match is explained, the most alike one by default.
+        """
         try:
-            self._start(self.parameters.volume, self.ready_address())
+            self.ready_address()
+            params = self.scan_params()
         except PanelError as error:
-            self._clean()
             self.failed.emit(str(error))
+            return
+        if explain and subject:
+            params["explain_subject"] = subject
+        self._request.start("check", self.volume, params, explain=explain)
 
     def cancel(self) -> None:
         """Stop a running check at once; nothing of it is kept."""
-        if self.busy:
-            self._process.stop()
-            self._clean()
-            self.cancelled.emit()
+        self._request.cancel()
+
+    def forget(self) -> None:
+        """Forget the report."""
+        if self.report is not None:
+            self.report = None
+            self.report_changed.emit(None)
 
     def close(self) -> None:
         """Stop, and observe the scene no more; the logic is of no use afterwards."""
-        self.cancel()
+        self._request.close()
+        self.connection.close()
         self.removeObservers()
 
-    def _start(self, volume: Any, server: str) -> None:
-        if not self.settings.has_agreed(server):
-            raise PanelError("Nothing was sent: sending scans to this address was not agreed to.")
-        self._folder = ExportFolder()
-        path = export_volume(volume, self._folder)
-        params: Dict[str, Any] = display_params(volume)
-        modality = dicom_modality(volume) if self.parameters.modality == AUTOMATIC else self.parameters.modality
-        if modality:
-            params["modality"] = modality
-        request = {"server": server, "file": str(path), "params": params, "timeout": DEFAULT_TIMEOUT}
-        self._process.start(request)
-        self._checked_id = volume.GetID()
-        self.started.emit()
+    def _on_answer(self, event: Dict[str, Any]) -> None:
+        self.report = event["report"]
+        self.answered.emit(event)
+        self.report_changed.emit(self.report)
+        self.finished.emit(self.report)
 
-    def _on_progress(self, stage: str, fraction: Optional[float], text: str) -> None:
-        self.progressed.emit(fraction, text)
+    def _on_pixels(self, caller: Any, event: Any) -> None:
+        self.forget()
 
-    def _on_ended(self, event: Dict[str, Any]) -> None:
-        self._clean()
-        if event["event"] == "result":
-            self.finished.emit(event["report"])
-        else:
-            self.failed.emit(str(event.get("message") or "The check ended without an answer: try again."))
 
-    def _on_scene_closes(self, caller: Any, event: Any) -> None:
-        self.cancel()
-
-    @vtk.calldata_type(vtk.VTK_OBJECT)
-    def _on_node_goes(self, caller: Any, event: Any, node: Any) -> None:
-        if node is not None and node.GetID() == self._checked_id:
-            self.cancel()
-
-    def _clean(self) -> None:
-        self._checked_id = ""
-        if self._folder is not None:
-            self._folder.remove()
-            self._folder = None
+def obvious_volume() -> Any:
+    """Give the volume that the user looks at, or the only one, or None."""
+    scene = slicer.mrmlScene
+    selection = slicer.app.applicationLogic().GetSelectionNode()
+    active = scene.GetNodeByID(selection.GetActiveVolumeID()) if selection.GetActiveVolumeID() else None
+    if active is not None and active.GetClassName() in IMAGES:
+        return active
+    volumes = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if node.GetClassName() in IMAGES]
+    return volumes[0] if len(volumes) == 1 else None

@@ -7,6 +7,7 @@ import slicer
 MODULE = "ReidentificationRisk"
 VOLUME = "InputVolume"
 MODALITY = "Modality"
+EXPLAIN = "Explain"
 AUTOMATIC = ""
 
 
@@ -46,3 +47,12 @@ class Parameters:
     @modality.setter
     def modality(self, modality: str) -> None:
         self.node.SetParameter(MODALITY, modality)
+
+    @property
+    def explain(self) -> bool:
+        """Whether a check asks for the map of what made the match."""
+        return self.node.GetParameter(EXPLAIN) == "true"
+
+    @explain.setter
+    def explain(self, wanted: bool) -> None:
+        self.node.SetParameter(EXPLAIN, "true" if wanted else "")

@@ -14,7 +14,7 @@ from ReidentificationRiskLib.signals import Signal
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "client.py")
 KILL_WAIT = 900  # milliseconds
-FINAL = ("result", "info", "error")
+FINAL = ("result", "info", "measures", "copy", "images", "enrolled", "error")
 
 
 class ClientProcess:
@@ -24,12 +24,15 @@ class ClientProcess:
     -------
     progressed
         stage, fraction (None: unknown), text.
+    heard
+        What the server said of itself, on the way: {"event": "server", "info": ...}.
     ended
-        The last event: a result, an info or an error. Not emitted after ``stop``.
+        The last event, see client.py. Not emitted after ``stop``.
     """
 
     def __init__(self) -> None:
         self.progressed = Signal()
+        self.heard = Signal()
         self.ended = Signal()
         self._process: Any = None
         self._retired: Any = None  # may still be sending the signal that it is retired by
@@ -79,6 +82,8 @@ class ClientProcess:
             return
         if kind == "progress":
             self.progressed.emit(event.get("stage"), event.get("fraction"), event.get("text", ""))
+        elif kind == "server":
+            self.heard.emit(event)
         elif kind in FINAL:
             self._last = event
 
