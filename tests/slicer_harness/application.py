@@ -29,6 +29,7 @@ def start() -> Any:
 def _start() -> Any:
     import slicer
 
+    from slicer_harness.layout import LayoutManager
     from slicer_harness.pythonqt import make_qt_module
     from slicer_harness.scene import add_scene
     from slicer_harness.widgets import add_widgets
@@ -40,6 +41,7 @@ def _start() -> Any:
     _keep_settings_apart(qt)
     app = _application_class(qt)(["Slicer"])
     app.logic = add_scene(slicer)
+    app.layout_manager = LayoutManager(slicer, app.logic)
     slicer.app = app
     _look_like_slicer(qt, app)
     _add_scripted_modules(qt, slicer)
@@ -82,8 +84,8 @@ def _application_class(qt: types.ModuleType) -> type:
         def userSettings(self) -> Any:
             return qt.QSettings()
 
-        def layoutManager(self) -> None:
-            return None
+        def layoutManager(self) -> Any:
+            return self.layout_manager
 
         temporaryPath = property(lambda self: tempfile.gettempdir())
 

@@ -8,6 +8,7 @@ from ReidentificationRiskLib.errors import PanelError
 from ReidentificationRiskLib.process import ClientProcess
 from ReidentificationRiskLib.settings import Settings
 from ReidentificationRiskLib.signals import Signal
+from ReidentificationRiskLib.talk import checked_token
 
 NOT_ASKED, ASKING, CONNECTED, SIGN_IN, FAILED = "not asked", "asking", "connected", "sign in", "failed"
 
@@ -86,11 +87,22 @@ class Connection:
             return ""
         return self._tokens.get(address) or self.settings.token(address)
 
+    @property
+    def keeps_token(self) -> bool:
+        """Whether the token for this address is kept beyond this session."""
+        try:
+            return bool(self.settings.token(self.address))
+        except PanelError:
+            return False
+
     def sign_in(self, token: str, remember: bool = False) -> None:
-        """Use a token at this address, and at no other; keep it beyond this session only where the user says so."""
-        address = self.address
-        self._tokens[address] = token.strip()
-        self.settings.keep_token(address, token.strip() if remember else "")
+        """Use a token at this address, and at no other; keep it beyond this session only where the user says so.
+
+        Raises PanelError where there is no address, or the token is none.
+        """
+        address, token = self.address, checked_token(token.strip())
+        self._tokens[address] = token
+        self.settings.keep_token(address, token if remember else "")
 
     def credentials(self) -> Dict[str, Any]:
         """Give the fields with which each request begins; PanelError when there is no address."""

@@ -8,6 +8,7 @@ from slicer.util import VTKObservationMixin
 from ReidentificationRiskLib.connection import Connection
 from ReidentificationRiskLib.errors import PanelError
 from ReidentificationRiskLib.export import dicom_modality, display_params, require_image
+from ReidentificationRiskLib.loading import is_ours
 from ReidentificationRiskLib.parameters import AUTOMATIC, Parameters
 from ReidentificationRiskLib.process import ClientProcess
 from ReidentificationRiskLib.request import Request
@@ -34,6 +35,8 @@ class CheckLogic(VTKObservationMixin):
         One sentence for the user.
     volume_changed
         The volume node or None: another one is selected.
+    match_changed
+        The row of the report's matches that is chosen, or None.
     report_changed
         The report or None: there is another one, or the one there was holds no more.
     """
@@ -45,7 +48,8 @@ class CheckLogic(VTKObservationMixin):
         self.connection = Connection(self.settings)
         self.report: Optional[Dict[str, Any]] = None
         self.answered, self.finished = Signal(), Signal()
-        self.volume_changed, self.report_changed = Signal(), Signal()
+        self.volume_changed, self.report_changed, self.match_changed = Signal(), Signal(), Signal()
+        self.match: Optional[Dict[str, Any]] = None
         self._request = Request(self.connection, process)
         self.started, self.progressed = self._request.started, self._request.progressed
         self.failed, self.cancelled = self._request.failed, self._request.cancelled
@@ -94,6 +98,8 @@ class CheckLogic(VTKObservationMixin):
     def ready_address(self) -> str:
         """Give the address that a scan would go to; PanelError when there is none, or no scan to send."""
         require_image(self.volume)
+        if is_ours(self.volume):
+            raise PanelError("The selected volume is an image that the server sent: choose the scan itself.")
         return self.connection.address
 
     def has_agreed(self) -> bool:
@@ -124,10 +130,17 @@ class CheckLogic(VTKObservationMixin):
         """Stop a running check at once; nothing of it is kept."""
         self._request.cancel()
 
+    def choose_match(self, match: Optional[Dict[str, Any]]) -> None:
+        """Choose a row of the report's matches, or none."""
+        if match is not self.match:
+            self.match = match
+            self.match_changed.emit(match)
+
     def forget(self) -> None:
         """Forget the report."""
         if self.report is not None:
             self.report = None
+            self.choose_match(None)
             self.report_changed.emit(None)
 
     def close(self) -> None:
@@ -138,6 +151,7 @@ class CheckLogic(VTKObservationMixin):
 
     def _on_answer(self, event: Dict[str, Any]) -> None:
         self.report = event["report"]
+        self.choose_match(None)
         self.answered.emit(event)
         self.report_changed.emit(self.report)
         self.finished.emit(self.report)
@@ -151,7 +165,11 @@ def obvious_volume() -> Any:
     scene = slicer.mrmlScene
     selection = slicer.app.applicationLogic().GetSelectionNode()
     active = scene.GetNodeByID(selection.GetActiveVolumeID()) if selection.GetActiveVolumeID() else None
-    if active is not None and active.GetClassName() in IMAGES:
+    if _is_scan(active):
         return active
-    volumes = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if node.GetClassName() in IMAGES]
+    volumes = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if _is_scan(node)]
     return volumes[0] if len(volumes) == 1 else None
+
+
+def _is_scan(node: Any) -> bool:
+    return node is not None and node.GetClassName() in IMAGES and not is_ours(node)

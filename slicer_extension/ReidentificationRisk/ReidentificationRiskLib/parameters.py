@@ -8,6 +8,8 @@ MODULE = "ReidentificationRisk"
 VOLUME = "InputVolume"
 MODALITY = "Modality"
 EXPLAIN = "Explain"
+OPACITY = "MapOpacity"
+USUAL_OPACITY = 0.5
 AUTOMATIC = ""
 
 
@@ -56,3 +58,16 @@ class Parameters:
     @explain.setter
     def explain(self, wanted: bool) -> None:
         self.node.SetParameter(EXPLAIN, "true" if wanted else "")
+
+    @property
+    def opacity(self) -> float:
+        """Opacity of that map, 0 to 1."""
+        try:
+            kept = float(self.node.GetParameter(OPACITY) or USUAL_OPACITY)
+        except ValueError:  # damaged by hand
+            return USUAL_OPACITY
+        return kept if 0.0 <= kept <= 1.0 else USUAL_OPACITY
+
+    @opacity.setter
+    def opacity(self, opacity: float) -> None:
+        self.node.SetParameter(OPACITY, f"{opacity:.2f}")

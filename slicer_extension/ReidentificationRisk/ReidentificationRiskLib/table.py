@@ -1,8 +1,10 @@
-"""A table of text that shows all its rows, without a scroll bar of its own."""
+"""Tables of text that show all their rows, without a scroll bar of their own."""
 
-from typing import Any, List, Sequence
+from typing import Any, List, Optional, Sequence, Tuple
 
 import qt
+
+from ReidentificationRiskLib.signals import Signal
 
 MOST_ROWS = 12  # more than these scroll
 
@@ -16,14 +18,15 @@ def prepare_table(table: Any, heads: Sequence[str]) -> None:
     table.setSelectionMode(qt.QAbstractItemView.SingleSelection)
     table.setAlternatingRowColors(True)
     table.setShowGrid(False)
-    table.setWordWrap(False)
+    table.setWordWrap(True)
     table.setTabKeyNavigation(False)
     table.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
     table.verticalHeader().setVisible(False)
     header = table.horizontalHeader()
     header.setHighlightSections(False)
     header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
-    header.setStretchLastSection(True)
+    header.setSectionResizeMode(len(heads) - 1, qt.QHeaderView.Stretch)
+    header.sectionResized.connect(lambda column, old, new: fit_height(table))
 
 
 def fill_table(table: Any, rows: List[List[str]], numeric: Sequence[int]) -> None:
@@ -36,7 +39,98 @@ def fill_table(table: Any, rows: List[List[str]], numeric: Sequence[int]) -> Non
             side = qt.Qt.AlignRight if j in numeric else qt.Qt.AlignLeft
             item.setTextAlignment(side | qt.Qt.AlignVCenter)
             table.setItem(i, j, item)
+    fit_height(table)
+
+
+def fit_height(table: Any) -> None:
+    """Give each row the height that its wrapped text needs, and the table that of its rows."""
     table.resizeRowsToContents()
-    shown = sum(table.rowHeight(i) for i in range(min(len(rows), MOST_ROWS)))
+    rows = range(min(table.rowCount, MOST_ROWS))
+    shown = sum(table.rowHeight(i) for i in rows)
     head = table.horizontalHeader().height
     table.setFixedHeight(shown + head + 2 * table.frameWidth)
+
+
+class SortableTable:
+    """A table that a click on a head sorts, and another click sorts the other way.
+
+    Parameters
+    ----------
+    table
+        A QTableWidget.
+    heads, tips
+        The columns' heads, and what each means.
+    numeric
+        Columns that hold numbers: right-aligned, and sorted by the number.
+
+    Attributes
+    ----------
+    chosen
+        Emitted with the index of the row, as it was filled in, that the user selects.
+    """
+
+    def __init__(self, table: Any, heads: Sequence[str], tips: Sequence[str], numeric: Sequence[int]) -> None:
+        self.chosen = Signal()
+        self._table, self._numeric = table, numeric
+        self._rows: List[List[str]] = []
+        self._keys: List[List[Any]] = []
+        self._order: List[int] = []
+        self._sorted: Tuple[int, bool] = (0, False)
+        prepare_table(table, heads)
+        for column, tip in enumerate(tips):
+            table.horizontalHeaderItem(column).setToolTip(tip)
+        header = table.horizontalHeader()
+        header.setSectionsClickable(True)
+        header.sectionClicked.connect(self._on_head)
+        table.connect("itemSelectionChanged()", self._on_selection)
+
+    def fill(self, rows: List[List[str]], keys: List[List[Any]]) -> None:
+        """Show rows in the order given; ``keys`` has what each cell is sorted by, None for what is not known."""
+        self._rows, self._keys, self._order = rows, keys, list(range(len(rows)))
+        self._sorted = (0, False)
+        self._draw(None)
+
+    def sort(self, column: int, falling: bool) -> None:
+        """Sort by a column; what is not known comes last either way."""
+        chosen = self.selected()
+        self._sorted = (column, falling)
+        known = [i for i in range(len(self._rows)) if self._keys[i][column] is not None]
+        known.sort(key=lambda i: self._keys[i][column], reverse=falling)
+        self._order = known + [i for i in range(len(self._rows)) if self._keys[i][column] is None]
+        self._draw(chosen)
+
+    def selected(self) -> Optional[int]:
+        """Give the index of the selected row as it was filled in, or None."""
+        model = self._table.selectionModel()
+        if model is None or not model.hasSelection() or not 0 <= self._table.currentRow() < len(self._order):
+            return None
+        return self._order[self._table.currentRow()]
+
+    def unselect(self) -> None:
+        """Select nothing, and tell nobody."""
+        blocked = self._table.blockSignals(True)
+        self._table.clearSelection()
+        self._table.setCurrentItem(None)
+        self._table.blockSignals(blocked)
+
+    def _draw(self, chosen: Optional[int]) -> None:
+        blocked = self._table.blockSignals(True)
+        fill_table(self._table, [self._rows[i] for i in self._order], self._numeric)
+        self._table.clearSelection()
+        self._table.setCurrentItem(None)
+        if chosen is not None:
+            self._table.selectRow(self._order.index(chosen))
+        self._table.blockSignals(blocked)
+        column, falling = self._sorted
+        header = self._table.horizontalHeader()
+        header.setSortIndicatorShown(True)
+        header.setSortIndicator(column, qt.Qt.DescendingOrder if falling else qt.Qt.AscendingOrder)
+
+    def _on_head(self, column: int) -> None:
+        before, falling = self._sorted
+        self.sort(column, not falling if column == before else column in self._numeric and column != 0)
+
+    def _on_selection(self) -> None:
+        chosen = self.selected()
+        if chosen is not None:
+            self.chosen.emit(chosen)

@@ -12,6 +12,7 @@ from ReidentificationRiskLib.errors import PanelError
 from ReidentificationRiskLib.i18n import tr as _
 from ReidentificationRiskLib.leakage_section import LeakageSection
 from ReidentificationRiskLib.logic import CheckLogic, obvious_volume
+from ReidentificationRiskLib.map_section import MapSection
 from ReidentificationRiskLib.matches_section import MatchesSection
 from ReidentificationRiskLib.result_section import ResultSection
 from ReidentificationRiskLib.scan_section import ScanSection
@@ -23,6 +24,7 @@ SECTIONS = (
     CheckSection,
     ResultSection,
     MatchesSection,
+    MapSection,
     LeakageSection,
     CaveatsSection,
 )

@@ -24,6 +24,8 @@ def headline(report: Report) -> Headline:
     """Say how risky it is, in one sentence, and what that number assumes."""
     level = report["risk"]["level"]
     sign, word = _words()[level]
+    if level == "unknown" and report["scan"].get("in_domain") is False:
+        word = _("No statement possible: unlike the enrolled")
     sentence = _unknown_sentence(report) if level == "unknown" else _known_sentence(report)
     details = [] if level == "unknown" else [_anonymity(report), _assumption(report), _record(report)]
     details += [_duplicate(report), _standing(level)]
@@ -51,9 +53,28 @@ def _known_sentence(report: Report) -> str:
         opening = _("Probably not recognisable")
     if subject is None:
         return _("{opening}: {chance}.").format(opening=opening, chance=chance)
-    return _("{opening}: {chance} that this is subject {subject}.").format(
-        opening=opening, chance=chance, subject=subject
+    return _("{opening}: {chance} that this is subject {subject}{condition}.").format(
+        opening=opening, chance=chance, subject=subject, condition=_condition(report)
     )
+
+
+def _condition(report: Report) -> str:
+    """Say what the probability takes for granted, as the end of a sentence."""
+    prior, people, enrolled = (
+        finite(report["assumptions"].get("prior_enrolled")),
+        count(_population(report)),
+        count(report["gallery"].get("subjects")),
+    )
+    if prior is None or people == NOTHING:
+        return ""
+    if people == enrolled:
+        whom = _("the {people} enrolled").format(people=people)
+    else:
+        whom = _("the {people} people that an attacker could hold").format(people=people)
+    if prior == 1.0:
+        return _(", if they are among {whom}").format(whom=whom)
+    chance = _("an even chance") if prior == 0.5 else _("a chance of {prior}").format(prior=percent(prior))
+    return _(", given {chance} that they are among {whom}").format(chance=chance, whom=whom)
 
 
 def _unknown_sentence(report: Report) -> str:
@@ -78,9 +99,10 @@ def _assumption(report: Report) -> str:
     people = count(_population(report))
     if prior == NOTHING or people == NOTHING:
         return ""
-    return _("Assumes a chance of {prior} beforehand that the patient is one of these {people}.").format(
-        prior=prior, people=people
-    )
+    return _(
+        "Assumes a chance of {prior} beforehand that the patient is one of these {people}, and an attacker who holds "
+        "what is enrolled."
+    ).format(prior=prior, people=people)
 
 
 def _record(report: Report) -> str:
@@ -119,7 +141,8 @@ def _first(report: Report) -> Dict[str, Any]:
 # Numbers
 
 
-def _finite(value: Any) -> Optional[float]:
+def finite(value: Any) -> Optional[float]:
+    """Give a number, or None for what is none."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if math.isfinite(value) else None
@@ -127,7 +150,7 @@ def _finite(value: Any) -> Optional[float]:
 
 def percent(value: Any) -> str:
     """Give a probability as a whole percentage, never claiming 0 % or 100 %."""
-    p = _finite(value)
+    p = finite(value)
     if p is None:
         return NOTHING
     if p < 0.005:
@@ -139,7 +162,7 @@ def percent(value: Any) -> str:
 
 def number(value: Any, digits: int = 1) -> str:
     """Give a number with so many digits after the point, thousands apart."""
-    x = _finite(value)
+    x = finite(value)
     return NOTHING if x is None else f"{x:,.{digits}f}".replace(",", THOUSANDS)
 
 
@@ -150,7 +173,7 @@ def count(value: Any) -> str:
 
 def interval(value: Any, shown: Callable[[Any], str], short: bool = False) -> str:
     """Give both ends of an interval in brackets, or nothing where there is none; ``short`` for tables."""
-    if not isinstance(value, (list, tuple)) or len(value) != 2 or None in map(_finite, value):
+    if not isinstance(value, (list, tuple)) or len(value) != 2 or None in map(finite, value):
         return ""
     low, high = (shown(v).replace(" %", "") for v in value)
     unit = " %" if shown is percent else ""
