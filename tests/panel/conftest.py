@@ -44,9 +44,10 @@ def slicer(app, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def module(slicer):
     """Give the module's widget, opened and cleaned up as Slicer does it."""
-    from slicer_harness.driving import open_module
+    from slicer_harness.driving import fit_to_width, open_module
 
     widget = open_module()
+    fit_to_width(widget.parent, 460)  # as wide as Slicer's module panel
     yield widget
     widget.cleanup()
     widget.parent.hide()

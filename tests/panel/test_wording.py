@@ -129,7 +129,7 @@ def test_rows_of_matches() -> None:
         ],
     }  # fmt: skip
     assert match_rows(report) == [
-        ["1", "A", "0.988", "above 99 %", "near-duplicate, same session, same eye"],
+        ["1", "A", "0.988", "> 99 %", "near-duplicate, same session, same eye"],
         ["2", "b", "0.500", "–", "the same picture"],
         ["3", "–", "–", "–", ""],
     ]

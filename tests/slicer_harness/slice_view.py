@@ -5,10 +5,7 @@ from typing import Any
 
 def render_slice(volume: Any, width: int, height: int) -> Any:
     """Give the middle slice of a volume, in its own plane and as it is displayed, as a QImage."""
-    import numpy as np
-    import qt
     import slicer
-    from vtk.util.numpy_support import vtk_to_numpy
 
     logic = slicer.vtkMRMLSliceLogic()
     logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
@@ -22,6 +19,15 @@ def render_slice(volume: Any, width: int, height: int) -> Any:
     slice_node.RotateToVolumePlane(volume)
     logic.FitSliceToVolume(volume, width, height)
     logic.SnapSliceOffsetToIJK()
+    return grab_view(logic)
+
+
+def grab_view(logic: Any) -> Any:
+    """Give what a slice logic shows, its layers blended, as a QImage."""
+    import numpy as np
+    import qt
+    from vtk.util.numpy_support import vtk_to_numpy
+
     logic.UpdatePipeline()
     blend = logic.GetBlend()
     blend.Update()

@@ -161,7 +161,7 @@ def _refusal(reply: Reply, address: Address) -> str:
         where = one_line(reply.location, 120) or "another address"
         return f"{at} sends us on to {where}: enter that address instead if you trust it."
     detail = _detail(reply)
-    if detail:
+    if detail and reply.status != 401:  # which the server words for programs
         return f"{at} refused: {detail}" + ("" if detail[-1] in ".!?…" else ".")
     return f"{at} " + REFUSALS.get(reply.status, f"failed with status {reply.status}: ask whoever runs it.")
 

@@ -104,7 +104,7 @@ class Comparison(VTKObservationMixin):
         old, self._volume = self._volume, volume
         side_by_side(scan, volume)
         remove_image(old)
-        self._say(_("Left: the scan. Right: {name}, without its own scale.").format(name=self._name()))
+        self._say(_("Left: the scan. Right: {name}, drawn to the scan's size.").format(name=self._name()))
 
     def _name(self) -> str:
         return _("match {rank}, {subject}").format(

@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Optional
 from ReidentificationRiskLib.address import normalise_address
 from ReidentificationRiskLib.client import CONNECT_TIMEOUT
 from ReidentificationRiskLib.errors import PanelError
+from ReidentificationRiskLib.i18n import tr as _
 from ReidentificationRiskLib.process import ClientProcess
 from ReidentificationRiskLib.settings import Settings
 from ReidentificationRiskLib.signals import Signal
@@ -132,7 +133,8 @@ class Connection:
             self.info = event["info"]
             self._become(CONNECTED)
         elif event["event"] == "error" and event.get("kind") == "sign_in":
-            self._become(SIGN_IN, str(event.get("message", "")))
+            refused = _("The server did not accept the token: enter it again.")
+            self._become(SIGN_IN, refused if self.token else str(event.get("message", "")))
         elif event["event"] == "error" and (event.get("kind") == "unreachable" or self.state == ASKING):
             self._become(FAILED, str(event.get("message", "")))
 

@@ -4,7 +4,7 @@ from typing import Any, Dict, Optional
 
 from ReidentificationRiskLib.comparison import Comparison
 from ReidentificationRiskLib.i18n import tr as _
-from ReidentificationRiskLib.rows import match_heads, match_keys, match_rows, match_tips
+from ReidentificationRiskLib.rows import match_heads, match_keys, match_rows, match_tips, short_match_heads
 from ReidentificationRiskLib.section import Section
 from ReidentificationRiskLib.table import SortableTable
 
@@ -18,7 +18,9 @@ class MatchesSection(Section):
         """Follow the report, and what is selected."""
         ui = self.ui
         self.comparison = Comparison(self.logic)
-        self._table = SortableTable(ui.matchesTable, match_heads(), match_tips(), numeric=(0, 2, 3))
+        self._table = SortableTable(
+            ui.matchesTable, match_heads(), short_match_heads(), match_tips(), numeric=(0, 2, 3), folded=1
+        )
         self._table.chosen.connect(self._on_row)
         ui.matchesNoteLabel.setText(_("Nobody: no image of this kind is enrolled."))
         ui.backButton.connect("clicked()", self._on_back)

@@ -3,7 +3,7 @@
 from typing import Any, Dict, List, NamedTuple, Optional
 
 from ReidentificationRiskLib.i18n import tr as _
-from ReidentificationRiskLib.wording import NOTHING, finite, interval, number, percent
+from ReidentificationRiskLib.wording import NOTHING, finite, interval, number, short_percent
 
 Report = Dict[str, Any]
 EYES = ("CFP", "OCT", "FAF", "FA", "SLO")
@@ -26,6 +26,11 @@ def match_heads() -> List[str]:
     return [_("Rank"), _("Subject"), _("Similarity"), _("Prob."), _("Flags")]
 
 
+def short_match_heads() -> List[str]:
+    """Give the same for a narrow panel."""
+    return ["#", _("Subject"), _("Sim."), _("Prob."), _("Flags")]
+
+
 def match_tips() -> List[str]:
     """Say what each column is."""
     return [
@@ -44,7 +49,7 @@ def match_rows(report: Report) -> List[List[str]]:
             number(match.get("rank"), 0),
             _text(match.get("subject_id")),
             number(match.get("similarity"), 3),
-            percent(match.get("p_same")),
+            short_percent(match.get("p_same")),
             _flags(match, report["scan"]),
         ]
         for match in report["matches"]

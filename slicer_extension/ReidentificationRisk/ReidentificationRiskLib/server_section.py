@@ -26,6 +26,7 @@ class ServerSection(Section):
     def refresh(self) -> None:
         """Show the remembered address."""
         self.ui.serverEdit.setText(self.logic.settings.server)
+        self.ui.serverEdit.setCursorPosition(0)
 
     def update(self) -> None:
         """Show how things stand with the server."""

@@ -7,6 +7,7 @@ import qt
 from ReidentificationRiskLib.signals import Signal
 
 MOST_ROWS = 12  # more than these scroll
+NARROW = 360  # pixels of a table, below which its heads are short
 
 
 def prepare_table(table: Any, heads: Sequence[str]) -> None:
@@ -22,6 +23,7 @@ def prepare_table(table: Any, heads: Sequence[str]) -> None:
     table.setTabKeyNavigation(False)
     table.setSizePolicy(qt.QSizePolicy.Expanding, qt.QSizePolicy.Fixed)
     table.verticalHeader().setVisible(False)
+    table.setVerticalScrollBarPolicy(qt.Qt.ScrollBarAlwaysOff)
     header = table.horizontalHeader()
     header.setHighlightSections(False)
     header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
@@ -47,6 +49,8 @@ def fit_height(table: Any) -> None:
     table.resizeRowsToContents()
     rows = range(min(table.rowCount, MOST_ROWS))
     shown = sum(table.rowHeight(i) for i in rows)
+    more = table.rowCount > MOST_ROWS
+    table.setVerticalScrollBarPolicy(qt.Qt.ScrollBarAsNeeded if more else qt.Qt.ScrollBarAlwaysOff)
     head = table.horizontalHeader().height
     table.setFixedHeight(shown + head + 2 * table.frameWidth)
 
@@ -58,10 +62,12 @@ class SortableTable:
     ----------
     table
         A QTableWidget.
-    heads, tips
-        The columns' heads, and what each means.
+    heads, short_heads, tips
+        The columns' heads, those for a narrow panel, and what each means.
     numeric
         Columns that hold numbers: right-aligned, and sorted by the number.
+    folded
+        In a narrow panel the last column moves below the text of this one.
 
     Attributes
     ----------
@@ -69,9 +75,19 @@ class SortableTable:
         Emitted with the index of the row, as it was filled in, that the user selects.
     """
 
-    def __init__(self, table: Any, heads: Sequence[str], tips: Sequence[str], numeric: Sequence[int]) -> None:
+    def __init__(
+        self,
+        table: Any,
+        heads: Sequence[str],
+        short_heads: Sequence[str],
+        tips: Sequence[str],
+        numeric: Sequence[int],
+        folded: int,
+    ) -> None:
         self.chosen = Signal()
         self._table, self._numeric = table, numeric
+        self._heads, self._short_heads = heads, short_heads
+        self._folded, self._narrow = folded, False
         self._rows: List[List[str]] = []
         self._keys: List[List[Any]] = []
         self._order: List[int] = []
@@ -81,6 +97,8 @@ class SortableTable:
             table.horizontalHeaderItem(column).setToolTip(tip)
         header = table.horizontalHeader()
         header.setSectionsClickable(True)
+        header.sectionResized.connect(self._on_width)
+        table.horizontalScrollBar().rangeChanged.connect(self._on_width)  # too narrow for a section to change
         header.sectionClicked.connect(self._on_head)
         table.connect("itemSelectionChanged()", self._on_selection)
 
@@ -101,10 +119,8 @@ class SortableTable:
 
     def selected(self) -> Optional[int]:
         """Give the index of the selected row as it was filled in, or None."""
-        model = self._table.selectionModel()
-        if model is None or not model.hasSelection() or not 0 <= self._table.currentRow() < len(self._order):
-            return None
-        return self._order[self._table.currentRow()]
+        row = self._table.currentRow()
+        return self._order[row] if self._table.selectedItems() and 0 <= row < len(self._order) else None
 
     def unselect(self) -> None:
         """Select nothing, and tell nobody."""
@@ -115,7 +131,7 @@ class SortableTable:
 
     def _draw(self, chosen: Optional[int]) -> None:
         blocked = self._table.blockSignals(True)
-        fill_table(self._table, [self._rows[i] for i in self._order], self._numeric)
+        fill_table(self._table, [self._shown(self._rows[i]) for i in self._order], self._numeric)
         self._table.clearSelection()
         self._table.setCurrentItem(None)
         if chosen is not None:
@@ -125,6 +141,24 @@ class SortableTable:
         header = self._table.horizontalHeader()
         header.setSortIndicatorShown(True)
         header.setSortIndicator(column, qt.Qt.DescendingOrder if falling else qt.Qt.AscendingOrder)
+
+    def _shown(self, row: List[str]) -> List[str]:
+        if not self._narrow or not row[-1]:
+            return row
+        return [f"{text}\n{row[-1]}" if column == self._folded else text for column, text in enumerate(row)]
+
+    def _on_width(self, *what: Any) -> None:
+        narrow = self._table.viewport().width < NARROW
+        if narrow == self._narrow:
+            return
+        self._narrow = narrow
+        for column, head in enumerate(self._short_heads if narrow else self._heads):
+            self._table.horizontalHeaderItem(column).setText(head)
+        last = len(self._heads) - 1
+        self._table.setColumnHidden(last, narrow)
+        header = self._table.horizontalHeader()
+        header.setSectionResizeMode(self._folded, qt.QHeaderView.Stretch if narrow else qt.QHeaderView.ResizeToContents)
+        self._draw(self.selected())
 
     def _on_head(self, column: int) -> None:
         before, falling = self._sorted

@@ -160,6 +160,14 @@ def percent(value: Any) -> str:
     return f"{100 * p:.0f} %"
 
 
+def short_percent(value: Any) -> str:
+    """Give the same for a table."""
+    p = finite(value)
+    if p is None or 0.005 <= p <= 0.995:
+        return percent(value)
+    return "< 1 %" if p < 0.005 else "> 99 %"
+
+
 def number(value: Any, digits: int = 1) -> str:
     """Give a number with so many digits after the point, thousands apart."""
     x = finite(value)
