@@ -98,8 +98,6 @@ class CheckLogic(VTKObservationMixin):
     def ready_address(self) -> str:
         """Give the address that a scan would go to; PanelError when there is none, or no scan to send."""
         require_image(self.volume)
-        if is_ours(self.volume):
-            raise PanelError("The selected volume is an image that the server sent: choose the scan itself.")
         return self.connection.address
 
     def has_agreed(self) -> bool:

@@ -41,7 +41,7 @@ class Views:
                 _show_again(node, self._composites[node.GetID()])
         for node in _nodes("vtkMRMLSliceNode"):
             if node.GetID() in self._slices:
-                _turn_back(node, self._slices[node.GetID()])
+                _turn(node, self._slices[node.GetID()])
 
 
 def side_by_side(left: Any, right: Any) -> None:
@@ -53,12 +53,11 @@ def side_by_side(left: Any, right: Any) -> None:
     for view, volume in zip(pair, (left, right)):
         _show(view.sliceLogic().GetSliceCompositeNode(), volume)
     red, yellow = (view.mrmlSliceNode() for view in pair)
+    red.SetOrientation(_plane(left))
     red.RotateToVolumePlane(left)
     pair[0].sliceLogic().FitSliceToVolume(left, *red.GetDimensions()[:2])
     red.JumpSliceByCentering(*middle(left))
-    yellow.GetSliceToRAS().DeepCopy(red.GetSliceToRAS())
-    yellow.UpdateMatrices()
-    pair[1].sliceLogic().FitSliceToVolume(left, *yellow.GetDimensions()[:2])
+    _turn(yellow, _slice(red))
 
 
 def composites() -> List[Any]:
@@ -73,6 +72,14 @@ def middle(volume: Any) -> Tuple[float, float, float]:
     volume.GetIJKToRASMatrix(to_ras)
     point = to_ras.MultiplyPoint((last[0] / 2, last[1] / 2, last[2] // 2, 1.0))
     return point[0], point[1], point[2]
+
+
+def _plane(volume: Any) -> str:
+    """Give the plane, by Slicer's name, to which the volume's own slices are closest."""
+    to_ras = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASDirectionMatrix(to_ras)
+    parts = [abs(to_ras.GetElement(i, 2)) for i in range(3)]
+    return ("Sagittal", "Coronal", "Axial")[parts.index(max(parts))]
 
 
 def _show(composite: Any, volume: Any) -> None:
@@ -111,7 +118,7 @@ def _show_again(node: Any, was: _Composite) -> None:
     node.SetLabelOpacity(was.opacities[1])
 
 
-def _turn_back(node: Any, was: _Slice) -> None:
+def _turn(node: Any, was: _Slice) -> None:
     node.GetSliceToRAS().DeepCopy(was.to_ras)
     node.SetFieldOfView(*was.field_of_view)
     node.SetXYZOrigin(*was.origin)
