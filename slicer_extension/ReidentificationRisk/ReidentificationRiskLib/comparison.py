@@ -23,8 +23,6 @@ class Comparison(VTKObservationMixin):
     -------
     changed
         Nothing: look at the attributes again.
-    restored
-        Nothing: the user's views are back.
 
     Attributes
     ----------
@@ -35,7 +33,7 @@ class Comparison(VTKObservationMixin):
     def __init__(self, logic: Any) -> None:
         super().__init__()
         self.logic = logic
-        self.changed, self.restored = Signal(), Signal()
+        self.changed = Signal()
         self.sentence = ""
         self._request = Request(logic.connection)
         self._request.finished.connect(self._on_image)
@@ -79,11 +77,11 @@ class Comparison(VTKObservationMixin):
         volume, self._volume = self._volume, None
         self.sentence = ""
         if views is not None:
+            self.logic.views_changing.emit()
             views.bring_back()
+            self.logic.views_changed.emit()
         remove_image(volume)
         self.changed.emit()
-        if views is not None:
-            self.restored.emit()
 
     def close(self) -> None:
         """Go back, and observe the scene no more."""
@@ -99,10 +97,12 @@ class Comparison(VTKObservationMixin):
             return
         scan = self.logic.volume
         lay_upon(volume, scan)
+        self.logic.views_changing.emit()
         if self._views is None:
             self._views = Views()
         old, self._volume = self._volume, volume
         side_by_side(scan, volume)
+        self.logic.views_changed.emit()
         remove_image(old)
         self._say(_("Left: the scan. Right: {name}, drawn to the scan's size.").format(name=self._name()))
 

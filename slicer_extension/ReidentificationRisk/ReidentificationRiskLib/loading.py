@@ -35,6 +35,7 @@ def load_image(path: Union[str, Path], name: str, role: str) -> Any:
     storage = volume.GetStorageNode()
     if storage is not None:
         slicer.mrmlScene.RemoveNode(storage)
+    volume.SetName(name)  # without the number that the logic gives to a second one
     volume.SetAttribute(ROLE, role)
     volume.SetSaveWithScene(False)
     volume.SetUndoEnabled(False)

@@ -35,6 +35,8 @@ class CheckLogic(VTKObservationMixin):
         One sentence for the user.
     volume_changed
         The volume node or None: another one is selected.
+    views_changing, views_changed
+        Nothing: the slice views are about to be arranged anew, and are so now.
     match_changed
         The row of the report's matches that is chosen, or None.
     report_changed
@@ -49,6 +51,7 @@ class CheckLogic(VTKObservationMixin):
         self.report: Optional[Dict[str, Any]] = None
         self.answered, self.finished = Signal(), Signal()
         self.volume_changed, self.report_changed, self.match_changed = Signal(), Signal(), Signal()
+        self.views_changing, self.views_changed = Signal(), Signal()
         self.match: Optional[Dict[str, Any]] = None
         self._request = Request(self.connection, process)
         self.started, self.progressed = self._request.started, self._request.progressed

@@ -43,6 +43,8 @@ class Overlay(VTKObservationMixin):
         self._before: Dict[str, Any] = {}
         logic.answered.connect(self._on_answer)
         logic.report_changed.connect(self._on_report)
+        logic.views_changing.connect(self._lift)
+        logic.views_changed.connect(self._lay)
         scene = slicer.mrmlScene
         self.addObserver(scene, scene.StartCloseEvent, self._on_scene_closes)
         self.addObserver(scene, scene.NodeAboutToBeRemovedEvent, self._on_node_goes)
@@ -89,13 +91,23 @@ class Overlay(VTKObservationMixin):
         self.remove()
         self.removeObservers()
 
-    def _draw_in_all(self, map_: Any, scan: Optional[Any]) -> None:
+    def _lift(self) -> None:
+        """Leave the views as they are without the map, until ``_lay``."""
+        if self._map is not None:
+            self._draw_in_all(self._map, None)
         self._drawing = True
+
+    def _lay(self) -> None:
+        self._drawing = False
+        self.draw()
+
+    def _draw_in_all(self, map_: Any, scan: Optional[Any]) -> None:
+        before, self._drawing = self._drawing, True
         try:
             for view in composites():
                 self._draw_in(view, map_, scan)
         finally:
-            self._drawing = False
+            self._drawing = before
 
     def _draw_in(self, view: Any, map_: Any, scan: Optional[Any]) -> None:
         drawn = view.GetForegroundVolumeID() == map_.GetID()
