@@ -63,7 +63,7 @@ def fit_to_width(widget: Any, width: int) -> None:
     """Give a top-level widget this width and the height that its contents then want, as a scroll area would."""
     import slicer
 
-    for _ in range(3):  # texts that wrap settle their height one level a time
+    for _ in range(6):  # texts that wrap settle their height one level a time, and tables after them
         slicer.app.processEvents()
         widget.resize(width, widget.layout().totalHeightForWidth(width))
     slicer.app.processEvents()

@@ -28,7 +28,10 @@ def prepare_table(table: Any, heads: Sequence[str]) -> None:
     header.setHighlightSections(False)
     header.setSectionResizeMode(qt.QHeaderView.ResizeToContents)
     header.setSectionResizeMode(len(heads) - 1, qt.QHeaderView.Stretch)
-    header.sectionResized.connect(lambda column, old, new: fit_height(table))
+    later = qt.QTimer(table)  # a row's height can be told only once all columns have their widths
+    later.setSingleShot(True)
+    later.timeout.connect(lambda: fit_height(table))
+    header.sectionResized.connect(lambda column, old, new: later.start(0))
 
 
 def fill_table(table: Any, rows: List[List[str]], numeric: Sequence[int]) -> None:
