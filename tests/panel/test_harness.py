@@ -100,3 +100,29 @@ def test_a_picture_without_a_server_says_what_the_panel_says(tmp_path: Path) -> 
     Image.new("L", (64, 64), 90).save(tmp_path / "scan.png")
     line = failed_picture(tmp_path / "scan.png", tmp_path / "picture.png")
     assert "No server answers at http://127.0.0.1:1" in line
+
+
+def test_the_layout_is_the_real_one(slicer) -> None:
+    """Its nodes are MRML's, they survive a closed scene as in Slicer, and linked views move together."""
+    manager = slicer.app.layoutManager()
+    assert manager.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView
+    assert sorted(manager.sliceViewNames()) == ["Green", "Red", "Yellow"]
+    assert manager.sliceWidget("Blue") is None
+    red, yellow = manager.sliceWidget("Red"), manager.sliceWidget("Yellow")
+    assert slicer.mrmlScene.IsNodePresent(red.mrmlSliceNode())
+    assert red.sliceLogic().GetSliceCompositeNode() is red.mrmlSliceCompositeNode()
+    assert red.mrmlSliceNode().GetOrientation() == "Axial"
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView)
+    shown = manager.layoutLogic().GetViewNodes()
+    assert [shown.GetItemAsObject(i).GetLayoutName() for i in range(shown.GetNumberOfItems())] == ["Red", "Yellow"]
+    slicer.mrmlScene.Clear(0)
+    assert slicer.mrmlScene.IsNodePresent(red.mrmlSliceNode())
+    for linked in (False, True):
+        for view in (red, yellow):
+            view.mrmlSliceNode().SetOrientation("Axial")
+            view.mrmlSliceCompositeNode().SetLinkedControl(linked)
+        red.sliceLogic().StartSliceOffsetInteraction()
+        red.sliceLogic().SetSliceOffset(7.0 + linked)
+        red.sliceLogic().EndSliceOffsetInteraction()
+        assert (yellow.mrmlSliceNode().GetSliceOffset() == 8.0) is linked
+    manager.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
