@@ -98,7 +98,7 @@ def test_slicers_way_gives_the_same_report_as_the_file_itself(module, address: s
 def test_an_enrolled_picture_is_flagged(module, address: str, cohort: Path) -> None:
     report = check(module, cohort / "cxr_P003_s2.png", address, "CXR")
     assert report["matches"][0]["subject_id"] == "P003"
-    assert module.panel.ui.matchesTable.item(0, 4).text().startswith("near-duplicate")
+    assert module.panel.ui.matchesTable.item(0, 4).text().startswith("the same picture")
     assert "Nearly the same picture is enrolled" in module.panel.ui.detailsLabel.text
 
 
@@ -106,7 +106,7 @@ def test_noise_is_no_low_risk(module, address: str, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (160, 160), dtype=np.uint8)
     report = check(module, save(noise, tmp_path / "noise.png"), address)
     assert report["risk"]["level"] == "unknown"
-    assert module.panel.ui.levelLabel.text == "?  No statement possible"
+    assert module.panel.ui.levelLabel.text == "?  No statement possible: unlike the enrolled"
     assert "dashed" in module.panel.ui.headlineFrame.styleSheet
 
 
