@@ -50,7 +50,7 @@ def test_the_address_is_none(module, volume, address: str) -> None:
 
 
 def test_no_server_is_running(module, volume) -> None:
-    assert "start it with 'reid-engine serve'" in sentence_after(module, "127.0.0.1:1")
+    assert "start it with 'reid-engine serve --gallery DIR'" in sentence_after(module, "127.0.0.1:1")
 
 
 def test_a_missing_scheme_and_0_0_0_0_are_forgiven(module, volume, server) -> None:

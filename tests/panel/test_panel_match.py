@@ -1,6 +1,7 @@
 """The nearest identities: sorted by a click, and one of them beside the scan and away again."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -288,8 +289,31 @@ def test_another_row_replaces_a_slow_request(module, ui, slicer, volume) -> None
         check(module, server)
         ui.matchesTable.selectRow(0)
         assert wait_until(lambda: server.asked[-1].endswith("a%2F1.png"))
+        assert ui.compareLabel.text == "Fetching the image of match 1 …"
         choose(module, 1)
         released.set()
     assert comparison(module)._volume.GetName() == "match 2, S-77B0C1D2"
     ui.backButton.click()
     slicer.app.layoutManager().setLayout(FOUR_UP)
+
+
+def test_fetching_can_be_cancelled_within_a_second(module, ui, slicer, volume) -> None:
+    released = threading.Event()
+
+    class Slow(dict):
+        def get(self, sample, default=None):
+            released.wait(20)
+
+    with FakeServer(sample_report(), enrolled=Slow()) as server:
+        check(module, server)
+        ui.matchesTable.selectRow(0)
+        assert wait_until(lambda: "/datastore/enrolled" in server.asked[-1])
+        assert ui.backButton.text == "Cance&l"
+        process, began = comparison(module)._request._process._process, time.monotonic()
+        ui.backButton.click()
+        assert time.monotonic() - began < 1
+        assert process.state() == process.ProcessState.NotRunning
+        released.set()
+    assert ui.compareLabel.text == "Select a row to see that image beside the scan."
+    assert ui.matchesTable.selectedItems() == []
+    assert not ui.backButton.isVisibleTo(module.parent)

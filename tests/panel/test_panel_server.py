@@ -45,7 +45,7 @@ def test_a_server_says_its_models_and_its_gallery(module, ui, server) -> None:
 def test_without_a_server_it_says_why_and_how_to_start_one(module, ui) -> None:
     connect(module, "127.0.0.1:1")
     assert ui.stateLabel.text == "Not connected"
-    assert "start it with 'reid-engine serve'" in ui.connectionLabel.text
+    assert "start it with 'reid-engine serve --gallery DIR'" in ui.connectionLabel.text
     assert ui.stateLabel.styleSheet != ""
 
 

@@ -1,5 +1,6 @@
 """The application object, the modules that Slicer gives its scripted modules, and starting them all."""
 
+import atexit
 import os
 import sys
 import tempfile
@@ -42,6 +43,7 @@ def _start() -> Any:
     app = _application_class(qt)(["Slicer"])
     app.logic = add_scene(slicer)
     app.layout_manager = LayoutManager(slicer, app.logic)
+    atexit.register(app.layout_manager.close)
     slicer.app = app
     _look_like_slicer(qt, app)
     _add_scripted_modules(qt, slicer)

@@ -64,6 +64,13 @@ class LayoutManager:
     def _node(self) -> Any:
         return self._layout_logic.GetLayoutNode()
 
+    def close(self) -> None:
+        """Let go of the scene, in the order that the end of Python does not keep to."""
+        logics = [self._logics.GetItemAsObject(i) for i in range(self._logics.GetNumberOfItems())]
+        for logic in (*logics, self._link_logic, self._layout_logic):
+            logic.SetMRMLScene(None)
+        self._logics.RemoveAllItems()
+
     def _make_slice_logics(self) -> None:
         """Give each slice view that the layout shows a logic of its own, as its widget would."""
         views = self._layout_logic.GetViewNodes()

@@ -168,7 +168,7 @@ def _sentence(error: Exception, address: Address) -> str:
     if isinstance(error, socket.gaierror):
         return f"The host '{address.host}' cannot be found: check the server address."
     if isinstance(error, ConnectionRefusedError):
-        return f"No server answers at {at}: start it with 'reid-engine serve', or check the address."
+        return f"No server answers at {at}: start it with 'reid-engine serve --gallery DIR', or check the address."
     if isinstance(error, socket.timeout):
         return f"The server at {at} took too long to answer: try again, or ask whoever runs it."
     if isinstance(error, (ConnectionError, http.client.HTTPException)):

@@ -36,7 +36,8 @@ class MatchesSection(Section):
         hint = _("Select a row to see that image beside the scan.")
         ui.compareLabel.setText(comparison.sentence or hint)
         ui.compareLabel.setVisible(bool(report and report["matches"]))
-        ui.backButton.setVisible(comparison.shown)
+        ui.backButton.setVisible(comparison.shown or comparison.busy)
+        ui.backButton.setText(_("&Back to my layout") if comparison.shown else _("Cance&l"))
 
     def close(self) -> None:
         """Bring the views back."""
