@@ -200,7 +200,7 @@ def test_the_button_asks_why_for_the_match_that_is_chosen(module, ui, scan, serv
     assert b'"explain_subject": "S-77B0C1D2"' in server.bodies[-1][1]
     assert ui.mapLabel.text == (
         "Bright: what made the scan match subject S-3F2A91C0. Without the brightest region 30 % of the similarity would be "
-        "lost."
+        "lost; below a tenth of that nothing is drawn."
     )
 
 

@@ -94,6 +94,8 @@ def test_choices_come_back_with_a_saved_scene(module, ui, slicer, volume, tmp_pa
     second = slicer.util.addVolumeFromArray(np.zeros((1, 40, 40), np.uint8), name="second")
     ui.volumeSelector.setCurrentNode(second)
     ui.modalityCombo.setCurrentIndex(ui.modalityCombo.findData("OCT"))
+    ui.explainCheck.setChecked(True)
+    ui.opacitySlider.setValue(35)
     ui.serverEdit.text = "http://10.9.8.7:8000"
     ui.serverEdit.editingFinished.emit()
     for node in (volume, second):
@@ -110,7 +112,11 @@ def test_choices_come_back_with_a_saved_scene(module, ui, slicer, volume, tmp_pa
     slicer.mrmlScene.Clear(0)
     assert ui.volumeSelector.currentNode() is None
     assert ui.modalityCombo.currentText == "Automatic"
+    assert not ui.explainCheck.checked
+    assert ui.opacitySlider.value == 50
     assert slicer.mrmlScene.Connect()
+    assert ui.explainCheck.checked
+    assert ui.opacitySlider.value == 35
     assert ui.volumeSelector.currentNode().GetName() == "second"
     assert ui.modalityCombo.itemData(ui.modalityCombo.currentIndex) == "OCT"
 

@@ -61,7 +61,10 @@ class MapSection(Section):
         lost, subject = percent(said.get("most_lost")), said.get("subject_id")
         sentence = _("Bright: what made the scan match subject {subject}.").format(subject=subject or NOTHING)
         if lost != NOTHING:
-            sentence += _(" Without the brightest region {lost} of the similarity would be lost.").format(lost=lost)
+            sentence += _(
+                " Without the brightest region {lost} of the similarity would be lost; below a tenth of that nothing "
+                "is drawn."
+            ).format(lost=lost)
         return sentence
 
     def _on_explain(self) -> None:

@@ -13,7 +13,7 @@ from ReidentificationRiskLib.signals import Signal
 from ReidentificationRiskLib.views import composites
 
 COLOURS = "vtkMRMLColorTableNodeIron"
-FAINTEST = 0.02  # of the brightest: what is less is not drawn
+FAINTEST = 0.1  # of the brightest: what is less is not drawn
 TOLERANCE = 1e-3  # mm
 
 
