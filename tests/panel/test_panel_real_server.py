@@ -21,6 +21,8 @@ pytestmark = pytest.mark.slow
 SEED, SIZE, NEW_VISIT = 5, 128, 2  # of the cohort; the first visit that is not enrolled
 KINDS = ("CFP", "CXR")
 SUBJECTS = 56  # enough for a probe of sex
+TOKEN = "the-operator-gave-us-this"
+TURNED = np.array([[0, 0, 2.0, 30], [-0.5, 0, 0, -20], [0, -0.5, 0, 10], [0, 0, 0, 1]])
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +35,14 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def address(cohort: Path, encoder, tmp_path_factory: pytest.TempPathFactory):
-    """Give the address of a real server with a gallery of that cohort."""
+    """Give the address of a real server with a gallery of that cohort, which it shows to whoever has the token."""
     gallery = Gallery.create(tmp_path_factory.mktemp("served") / "gallery", encoder.identity)
     enrol(read_cohort(cohort), gallery, encoder)
     fit_gallery(gallery)
-    with start(gallery.path) as server:
+    token = tmp_path_factory.mktemp("token") / "token"
+    token.write_text(TOKEN)
+    token.chmod(0o600)
+    with start(gallery.path, cohort, options={"images": "yes", "token_file": str(token)}) as server:
         yield server.url
 
 
@@ -52,14 +57,32 @@ def save(pixels: np.ndarray, path: Path) -> Path:
     return path
 
 
+def sign_in(module, address: str) -> None:
+    """Connect, find that a token is wanted, and give it."""
+    ui, connection = module.panel.ui, module.panel.logic.connection
+    ui.serverEdit.text = address
+    ui.connectButton.click()
+    assert wait_until(lambda: connection.state != "asking", 60)
+    if connection.state == "sign in":
+        ui.tokenEdit.text = TOKEN
+        ui.connectButton.click()
+        assert wait_until(lambda: connection.state != "asking", 60)
+    assert ui.stateLabel.text == "Connected"
+
+
 def check(module, path: Path, address: str, modality: str = "") -> dict:
     """Load a file and check it as a user would; give the report that the panel shows."""
     from slicer_harness.scene import load_volume
 
+    return check_volume(module, load_volume(path), address, modality)
+
+
+def check_volume(module, volume, address: str, modality: str = "") -> dict:
+    """Check a volume as a user would, signed in."""
     ui = module.panel.ui
-    ui.volumeSelector.setCurrentNode(load_volume(path))
+    ui.volumeSelector.setCurrentNode(volume)
     ui.modalityCombo.setCurrentIndex(ui.modalityCombo.findData(modality))
-    ui.serverEdit.text = address
+    sign_in(module, address)
     with Answering("Agree and send"):
         ui.checkButton.click()
     assert wait_until(lambda: not module.panel.logic.busy, 120)
@@ -89,7 +112,7 @@ def test_slicers_way_gives_the_same_report_as_the_file_itself(module, address: s
     from ReidentificationRiskLib.client import check as check_file
 
     path = save(phantom_scan("CFP", 2, NEW_VISIT, SEED, SIZE), tmp_path / "eye.png")
-    shown, direct = check(module, path, address, "CFP"), check_file(address, path, {"modality": "CFP"})
+    shown, direct = check(module, path, address, "CFP"), check_file(address, path, {"modality": "CFP"}, token=TOKEN)
     for report in (shown, direct):
         del report["timing_ms"]
     assert shown == direct
@@ -114,10 +137,53 @@ def test_what_the_engine_refuses_comes_as_its_sentence(module, address: str, sli
     tiny = slicer.util.addVolumeFromArray(np.arange(100, dtype=np.uint8).reshape(1, 10, 10), name="tiny")
     ui = module.panel.ui
     ui.volumeSelector.setCurrentNode(tiny)
-    ui.serverEdit.text = address
+    sign_in(module, address)
     with Answering("Agree and send"):
         ui.checkButton.click()
     assert wait_until(lambda: not module.panel.logic.busy, 60)
     assert module.panel.report is None
     assert ui.messageLabel.text.startswith(f"⚠ The server at {address} refused: ")
     assert "scan.nrrd" not in ui.messageLabel.text or "/" not in ui.messageLabel.text.split("refused:")[1]
+
+
+def test_the_server_is_found_with_its_token(module, address: str) -> None:
+    ui = module.panel.ui
+    ui.serverEdit.text = address
+    ui.connectButton.click()
+    assert wait_until(lambda: ui.stateLabel.text == "Token needed", 60)
+    module.panel.logic.connection.sign_in("this-is-not-the-token")
+    ui.connectButton.click()
+    assert wait_until(lambda: "did not accept the token" in ui.connectionLabel.text, 60)
+    sign_in(module, address)
+    assert f"Gallery: {SUBJECTS} subjects (CFP {SUBJECTS}, CXR {SUBJECTS})" in ui.connectionLabel.text
+    assert "measures, risk" in ui.connectionLabel.text
+
+
+def test_why_it_matched_lies_over_the_scan_beside_the_match(module, address: str, cohort: Path, slicer) -> None:
+    """A turned scan, as Slicer sends it; the map comes back on its voxels, and the match as it was enrolled."""
+    pixels = phantom_scan("CXR", 4, NEW_VISIT, SEED, SIZE)
+    scan = slicer.util.addVolumeFromArray(pixels[np.newaxis], TURNED, "scan")
+    manager, ui = slicer.app.layoutManager(), module.panel.ui
+    red, yellow = (manager.sliceWidget(name).mrmlSliceCompositeNode() for name in ("Red", "Yellow"))
+    red.SetBackgroundVolumeID(scan.GetID())
+    before = manager.layout
+    ui.explainCheck.setChecked(True)
+    report = check_volume(module, scan, address, "CXR")
+    assert "made the scan match subject" in ui.mapLabel.text
+    map_ = slicer.mrmlScene.GetNodeByID(red.GetForegroundVolumeID())
+    lost = slicer.util.arrayFromVolume(map_)
+    assert lost.shape == (1, *pixels.shape)
+    assert 0 < lost.max() <= 1
+    assert lost.max() == pytest.approx(report["explanation"]["most_lost"], abs=1e-3)
+
+    ui.matchesTable.selectRow(0)
+    assert wait_until(lambda: ui.backButton.isVisibleTo(module.parent), 60)
+    match = slicer.mrmlScene.GetNodeByID(yellow.GetBackgroundVolumeID())
+    with Image.open(cohort / report["matches"][0]["sample_id"]) as enrolled:
+        assert (slicer.util.arrayFromVolume(match)[0] == np.asarray(enrolled)).all()
+    ui.backButton.click()
+    assert manager.layout == before
+    assert yellow.GetBackgroundVolumeID() is None
+    assert red.GetForegroundVolumeID() == map_.GetID()
+    ui.removeMapButton.click()
+    assert red.GetForegroundVolumeID() is None
