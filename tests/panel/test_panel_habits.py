@@ -50,7 +50,7 @@ def everything(module, ui, slicer):
         assert wait_until(lambda: not module.panel.logic.busy)
         assert ui.mapArea.isVisibleTo(module.parent)
         ui.matchesTable.selectRow(0)
-        assert wait_until(lambda: ui.backButton.isVisibleTo(module.parent))
+        assert wait_until(lambda: ui.compareLabel.text.startswith("Left"))
         yield module
         slicer.app.layoutManager().setLayout(3)
     assert scan is not None

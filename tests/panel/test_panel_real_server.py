@@ -177,7 +177,7 @@ def test_why_it_matched_lies_over_the_scan_beside_the_match(module, address: str
     assert lost.max() == pytest.approx(report["explanation"]["most_lost"], abs=1e-3)
 
     ui.matchesTable.selectRow(0)
-    assert wait_until(lambda: ui.backButton.isVisibleTo(module.parent), 60)
+    assert wait_until(lambda: ui.compareLabel.text.startswith("Left"), 60)
     match = slicer.mrmlScene.GetNodeByID(yellow.GetBackgroundVolumeID())
     with Image.open(cohort / report["matches"][0]["sample_id"]) as enrolled:
         assert (slicer.util.arrayFromVolume(match)[0] == np.asarray(enrolled)).all()
