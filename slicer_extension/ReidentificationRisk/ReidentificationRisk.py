@@ -31,6 +31,13 @@ class ReidentificationRisk(ScriptedLoadableModule):
             "The risk was described by Nebbia et al., npj Digital Medicine 8:469 (2025), "
             '<a href="https://doi.org/10.1038/s41746-025-01801-0">doi 10.1038/s41746-025-01801-0</a>.'
         )
+        slicer.app.connect("startupCompleted()", self.register_sample_data)
+
+    def register_sample_data(self):
+        """Put the phantom into the Sample Data module, once that is there."""
+        from ReidentificationRiskLib.sample_data import register_sample_data
+
+        register_sample_data()
 
 
 class ReidentificationRiskWidget(ScriptedLoadableModuleWidget):

@@ -14,6 +14,7 @@ def stand_in(name, **members):
     return module
 vtk = stand_in("vtk", calldata_type=lambda kind: lambda function: function, VTK_OBJECT=0)
 stand_in("qt")
+stand_in("numpy", ndarray=object, random=types.SimpleNamespace(Generator=object))
 slicer = stand_in("slicer")
 slicer.util = stand_in("slicer.util", VTKObservationMixin=type("VTKObservationMixin", (), {}))
 stand_in("slicer.i18n", tr=str, translate=lambda context, text: text)

@@ -74,8 +74,15 @@ def _keep_settings_apart(qt: types.ModuleType) -> None:
 
 
 def _application_class(qt: types.ModuleType) -> type:
+    from PySide6.QtCore import Signal
+
     class SlicerApplication(qt.QApplication):
         """What modules use of qSlicerApplication."""
+
+        startupCompleted = Signal()
+
+        def connect(self, signature: str, receiver: Any) -> bool:
+            return qt.QApplication.connect(self, signature, receiver)
 
         def applicationLogic(self) -> Any:
             return self.logic

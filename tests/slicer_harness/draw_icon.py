@@ -1,4 +1,7 @@
-"""Draw the module's icon, the lines of a fingertip in the corners of a view finder: python draw_icon.py [FILE]."""
+"""Draw the module's icons: python draw_icon.py [FOLDER].
+
+The module's own shows the lines of a fingertip in the corners of a view finder, Sample Data's the phantom.
+"""
 
 import sys
 from pathlib import Path
@@ -8,12 +11,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from slicer_harness import MODULE, start
 
 SIZE = 128
+PHANTOM_SIZE = 160
 RIDGES = ((10, 14, 0), (20, 26, 1), (30, 38, 2), (40, 50, 3))  # half width, half height, where its gap is
 
 
-def main(file: str) -> None:
+def main(folder: Path) -> None:
     """Draw and save."""
     start()
+    _draw_module().save(str(folder / "ReidentificationRisk.png"))
+    _draw_phantom().save(str(folder / "PhantomChest.png"))
+
+
+def _draw_module():
     import qt
 
     icon = qt.QImage(SIZE, SIZE, qt.QImage.Format_ARGB32)
@@ -27,7 +36,18 @@ def main(file: str) -> None:
     _draw_ridges(painter, qt)
     _draw_corners(painter, qt)
     painter.end()
-    icon.save(file)
+    return icon
+
+
+def _draw_phantom():
+    import numpy as np
+    from PIL import Image
+
+    sys.path.insert(0, str(MODULE))
+    from ReidentificationRiskLib.phantom import GREYS, draw_chest
+
+    chest = (draw_chest() * (255.0 / GREYS)).astype(np.uint8)
+    return Image.fromarray(chest).resize((PHANTOM_SIZE, PHANTOM_SIZE))
 
 
 def _draw_ridges(painter, qt) -> None:
@@ -48,4 +68,4 @@ def _draw_corners(painter, qt) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else str(MODULE / "Resources" / "Icons" / "ReidentificationRisk.png"))
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else MODULE / "Resources" / "Icons")
