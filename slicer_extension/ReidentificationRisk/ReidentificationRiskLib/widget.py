@@ -9,11 +9,13 @@ from ReidentificationRiskLib.caveats_section import CaveatsSection
 from ReidentificationRiskLib.check_section import CheckSection
 from ReidentificationRiskLib.consent import ask_consent
 from ReidentificationRiskLib.errors import PanelError
+from ReidentificationRiskLib.header_section import HeaderSection
 from ReidentificationRiskLib.i18n import tr as _
 from ReidentificationRiskLib.leakage_section import LeakageSection
 from ReidentificationRiskLib.logic import CheckLogic, obvious_volume
 from ReidentificationRiskLib.map_section import MapSection
 from ReidentificationRiskLib.matches_section import MatchesSection
+from ReidentificationRiskLib.measures_section import MeasuresSection
 from ReidentificationRiskLib.result_section import ResultSection
 from ReidentificationRiskLib.scan_section import ScanSection
 from ReidentificationRiskLib.server_section import ServerSection
@@ -27,6 +29,8 @@ SECTIONS = (
     MapSection,
     LeakageSection,
     CaveatsSection,
+    MeasuresSection,
+    HeaderSection,
 )
 """What the panel is made of, from top to bottom; that is the order of the keyboard too."""
 

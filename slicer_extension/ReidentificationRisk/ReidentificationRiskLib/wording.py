@@ -41,6 +41,12 @@ def _words() -> Dict[str, Any]:
     }
 
 
+def level_word(level: Any) -> str:
+    """Give a level as one word of a table."""
+    words = {"high": _("high"), "elevated": _("elevated"), "low": _("low"), "unknown": _("unknown")}
+    return words.get(level, NOTHING)
+
+
 def _known_sentence(report: Report) -> str:
     risk = report["risk"]
     subject = risk.get("subject_id") or _first(report).get("subject_id")
