@@ -9,7 +9,12 @@ from dicom_files import BIG, DEFLATED, IDENTIFIERS, IMPLICIT, LITTLE, SERIES_UID
 from slicer_harness import MODULE
 from slicer_harness.driving import wait_until
 
-SECRETS = [word for value in IDENTIFIERS.values() for word in value.replace("^", " ").split() if len(word) > 4]
+SECRETS = [
+    word
+    for value in IDENTIFIERS.values()
+    for word in value.replace("^", " ").split()
+    if len(word) > 4 and not word.islower()
+]
 
 
 class Database:
@@ -315,3 +320,65 @@ def test_the_look_goes_on_between_qts_events_and_can_be_stopped(loaded, monkeypa
     logic.start(loaded)
     logic.cancel()
     assert not wait_until(lambda: len(done) > 1, 0.2)
+
+
+# In the panel
+
+
+def cells(table) -> list[list[str]]:
+    return [[table.item(i, j).text() for j in range(table.columnCount)] for i in range(table.rowCount)]
+
+
+def texts(table) -> str:
+    return str(cells(table)) + "".join(
+        table.item(i, j).toolTip() for i in range(table.rowCount) for j in range(table.columnCount)
+    )
+
+
+def test_the_section_shows_names_and_values_only_where_they_are_wanted(module, ui, loaded) -> None:
+    module.enter()
+    ui.headerSection.checked = True
+    assert not ui.headerTable.isVisibleTo(module.parent)
+    ui.headerButton.click()
+    assert not ui.headerButton.enabled
+    assert wait_until(lambda: ui.headerTable.rowCount)
+    assert ["(0010,0010)", "Z", "Patient's Name"] in cells(ui.headerTable)
+    assert not [secret for secret in SECRETS if secret in texts(ui.headerTable) + ui.headerSummaryLabel.text]
+    assert "3 files were read." in ui.headerSummaryLabel.text
+    assert "PS3.15 2026c" in ui.headerNoteLabel.text
+    ui.revealCheck.click()
+    assert ["(0010,0010)", "Z", "Patient's Name", "Quasimodo^Esmeralda"] in cells(ui.headerTable)
+    ui.revealCheck.click()
+    assert "Quasimodo" not in texts(ui.headerTable)
+
+
+def test_another_volume_hides_what_was_found(module, ui, loaded, slicer) -> None:
+    module.enter()
+    ui.headerSection.checked = True
+    ui.headerButton.click()
+    assert wait_until(lambda: ui.headerTable.rowCount)
+    ui.revealCheck.click()
+    ui.volumeSelector.setCurrentNode(slicer.util.addVolumeFromArray(np.zeros((1, 40, 40), np.uint8), name="other"))
+    assert ui.headerTable.rowCount == 0
+    assert not ui.revealCheck.checked
+    assert not ui.headerSummaryLabel.isVisibleTo(module.parent)
+    ui.headerButton.click()
+    assert ui.headerMessageLabel.text == "This volume did not come from DICOM, so it has no DICOM header here."
+
+
+def test_looking_sends_nothing(module, ui, loaded, server) -> None:
+    ui.serverEdit.text = server.address
+    module.enter()
+    ui.headerButton.click()
+    assert wait_until(lambda: ui.headerTable.rowCount)
+    assert server.bodies == []
+
+
+def test_a_look_can_be_cancelled(module, ui, loaded) -> None:
+    module.enter()
+    ui.headerSection.checked = True
+    ui.headerButton.click()
+    ui.headerCancelButton.click()
+    assert ui.headerButton.enabled
+    assert not ui.headerProgressArea.isVisibleTo(module.parent)
+    assert not wait_until(lambda: ui.headerTable.rowCount, 0.2)

@@ -41,7 +41,7 @@ def add_made_copy(volume: Any, path: str, measure: str) -> Any:
 
 def _name(measure: str) -> str:
     """Give a name that says what was done, and nothing of the scan's own name, which may hold the patient's."""
-    return slicer.mrmlScene.GenerateUniqueName(_("De-risked copy ({measure})").format(measure=measure))
+    return _("De-risked copy ({measure})").format(measure=measure)  # the scene adds a number where it has one
 
 
 def _settle(copy: Any, volume: Any) -> Any:
@@ -66,4 +66,5 @@ def _display_alike(display: Any, wanted: Any) -> None:
         return
     display.SetAutoWindowLevel(False)
     display.SetWindowLevel(wanted.GetWindow(), wanted.GetLevel())
-    display.SetAndObserveColorNodeID(wanted.GetColorNodeID())
+    if wanted.GetColorNodeID():
+        display.SetAndObserveColorNodeID(wanted.GetColorNodeID())

@@ -11,13 +11,13 @@ HIDDEN = "•••"
 
 def header_heads(revealed: bool) -> List[str]:
     """Give the column heads; the values' only where they are revealed."""
-    return [_("Tag"), _("Attribute"), _("Profile"), *([_("Value")] if revealed else [])]
+    return [_("Tag"), _("Profile"), _("Attribute"), *([_("Value")] if revealed else [])]
 
 
 def header_rows(findings: List[Finding], revealed: bool) -> List[List[str]]:
     """Give one row for each finding, with its values only where they are revealed."""
     return [
-        [row.tag, _name(row), row.action, *([", ".join(value or "–" for value in row.values)] if revealed else [])]
+        [row.tag, row.action, _name(row), *([", ".join(value or "–" for value in row.values)] if revealed else [])]
         for row in findings
     ]
 
@@ -51,10 +51,8 @@ def _found(look: Look) -> str:
         return ""
     if not listed and not private:
         return _("No attribute that the Basic Profile removes or replaces holds a value, and no private one.")
-    if not private:
-        return _("{n} attributes that the Basic Profile removes or replaces still hold a value.").format(n=len(listed))
     return _(
-        "{n} attributes that the Basic Profile removes or replaces still hold a value, and {private} private ones."
+        "Still holding a value: {n} attributes that the Basic Profile removes or replaces; private ones: {private}."
     ).format(n=len(listed), private=private)
 
 

@@ -7,31 +7,35 @@ from ReidentificationRiskLib.wording import NOTHING, interval, level_word, numbe
 
 Document = Dict[str, Any]
 Row = Dict[str, Any]
-NUMERIC = (1, 4, 5)
+NUMERIC = (1, 3, 4)
 """Columns of the table that hold numbers."""
 
 
 def measure_heads() -> List[str]:
     """Give the column heads."""
-    return [_("Copy"), _("Chance"), _("Level"), _("Risk is"), _("SSIM"), _("PSNR")]
+    return [_("Copy"), _("Chance"), _("Risk is"), _("SSIM"), _("PSNR")]
 
 
 def measure_rows(document: Document) -> List[List[str]]:
     """Give the scan as it is, then one row for each measure."""
     before = document["before"]
-    first = [_("as it is"), percent(before.get("p_reidentified")), level_word(before.get("level")), "", "", ""]
+    first = [_("as it is"), _short(before), "", "", ""]
     return [first, *(_row(row) for row in document["measures"])]
 
 
 def _row(row: Row) -> List[str]:
     return [
         _text(row.get("measure")),
-        percent(row.get("p_reidentified")),
-        level_word(row.get("level")),
+        _short(row),
         _verdict(row),
         number(row.get("ssim"), 2),
         number(row.get("psnr"), 1),
     ]
+
+
+def _short(outcome: Row) -> str:
+    shown = percent(outcome.get("p_reidentified"))
+    return _("unknown") if shown == NOTHING else shown
 
 
 def _verdict(row: Row) -> str:

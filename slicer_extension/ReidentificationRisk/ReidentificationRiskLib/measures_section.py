@@ -20,7 +20,7 @@ from ReidentificationRiskLib.progress import ProgressArea
 from ReidentificationRiskLib.section import Section
 from ReidentificationRiskLib.table import fill_table, prepare_table
 
-SIDE = 144  # pixels; two pictures fit beside each other in a narrow panel
+SIDE = 128  # pixels; two pictures fit beside each other in a narrow panel
 
 
 class MeasuresSection(Section):
