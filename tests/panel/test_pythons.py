@@ -13,6 +13,8 @@ def stand_in(name, **members):
     vars(module).update(members)
     return module
 vtk = stand_in("vtk", calldata_type=lambda kind: lambda function: function, VTK_OBJECT=0)
+stand_in("vtk.util")
+stand_in("vtk.util.numpy_support", numpy_to_vtk=0, vtk_to_numpy=0)
 stand_in("qt")
 stand_in("numpy", ndarray=object, random=types.SimpleNamespace(Generator=object))
 slicer = stand_in("slicer")

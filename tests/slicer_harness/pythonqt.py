@@ -36,10 +36,10 @@ class QtProperty:
 
 def make_qt_module() -> types.ModuleType:
     """Give the module ``qt``: all of QtCore, QtGui and QtWidgets in one, with properties for methods."""
-    from PySide6 import QtCore, QtGui, QtUiTools, QtWidgets
+    from PySide6 import QtCore, QtGui, QtPrintSupport, QtUiTools, QtWidgets
 
     qt = types.ModuleType("qt")
-    for source in (QtCore, QtGui, QtWidgets, QtUiTools):
+    for source in (QtCore, QtGui, QtWidgets, QtPrintSupport, QtUiTools):
         for name in dir(source):
             value = getattr(source, name)
             if isinstance(value, type) and issubclass(value, QtCore.QObject):
@@ -49,6 +49,8 @@ def make_qt_module() -> types.ModuleType:
                     value.exec_ = lambda self: self.exec()  # PythonQt's name for it
             if not name.startswith("_"):
                 setattr(qt, name, value)
+    qt.QTextDocument.print = QtGui.QTextDocument.print_
+    qt.QFileDialog.getSaveFileName = staticmethod(lambda *args: QtWidgets.QFileDialog.getSaveFileName(*args)[0])
     QtCore.QObject.name = QtProperty("objectName", None, writable=True)  # PythonQt's short name for it
     QtCore.QObject.className = lambda self: self.metaObject().className()
     return qt

@@ -41,6 +41,13 @@ class CheckLogic(VTKObservationMixin):
         The row of the report's matches that is chosen, or None.
     report_changed
         The report or None: there is another one, or the one there was holds no more.
+
+    Attributes
+    ----------
+    report
+        The report of the selected volume, or None.
+    earlier
+        When the report was made, where it is not of this session's check but was kept in the scene; else "".
     """
 
     def __init__(self, settings: Optional[Settings] = None, process: Optional[ClientProcess] = None) -> None:
@@ -49,6 +56,7 @@ class CheckLogic(VTKObservationMixin):
         self.parameters = Parameters()
         self.connection = Connection(self.settings)
         self.report: Optional[Dict[str, Any]] = None
+        self.earlier = ""
         self.answered, self.finished = Signal(), Signal()
         self.volume_changed, self.report_changed, self.match_changed = Signal(), Signal(), Signal()
         self.views_changing, self.views_changed = Signal(), Signal()
@@ -137,10 +145,15 @@ class CheckLogic(VTKObservationMixin):
             self.match = match
             self.match_changed.emit(match)
 
+    def show_earlier(self, report: Dict[str, Any], made: str) -> None:
+        """Take up a report of the selected volume that was made earlier."""
+        self.report, self.earlier = report, made
+        self.report_changed.emit(report)
+
     def forget(self) -> None:
         """Forget the report."""
         if self.report is not None:
-            self.report = None
+            self.report, self.earlier = None, ""
             self.choose_match(None)
             self.report_changed.emit(None)
 
@@ -151,7 +164,7 @@ class CheckLogic(VTKObservationMixin):
         self.removeObservers()
 
     def _on_answer(self, event: Dict[str, Any]) -> None:
-        self.report = event["report"]
+        self.report, self.earlier = event["report"], ""
         self.choose_match(None)
         self.answered.emit(event)
         self.report_changed.emit(self.report)

@@ -10,6 +10,7 @@ MODALITY = "Modality"
 EXPLAIN = "Explain"
 OPACITY = "MapOpacity"
 USUAL_OPACITY = 0.5
+KEEP = "KeepResults"
 AUTOMATIC = ""
 
 
@@ -71,3 +72,12 @@ class Parameters:
     @opacity.setter
     def opacity(self, opacity: float) -> None:
         self.node.SetParameter(OPACITY, f"{opacity:.2f}")
+
+    @property
+    def keep(self) -> bool:
+        """Whether results are kept in the scene."""
+        return self.node.GetParameter(KEEP) != "false"
+
+    @keep.setter
+    def keep(self, wanted: bool) -> None:
+        self.node.SetParameter(KEEP, "" if wanted else "false")

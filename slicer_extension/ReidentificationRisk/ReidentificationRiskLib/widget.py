@@ -8,6 +8,7 @@ from slicer.util import VTKObservationMixin
 from ReidentificationRiskLib.caveats_section import CaveatsSection
 from ReidentificationRiskLib.check_section import CheckSection
 from ReidentificationRiskLib.consent import ask_consent
+from ReidentificationRiskLib.earlier_section import EarlierSection
 from ReidentificationRiskLib.errors import PanelError
 from ReidentificationRiskLib.header_section import HeaderSection
 from ReidentificationRiskLib.i18n import tr as _
@@ -16,6 +17,7 @@ from ReidentificationRiskLib.logic import CheckLogic, obvious_volume
 from ReidentificationRiskLib.map_section import MapSection
 from ReidentificationRiskLib.matches_section import MatchesSection
 from ReidentificationRiskLib.measures_section import MeasuresSection
+from ReidentificationRiskLib.report_section import ReportSection
 from ReidentificationRiskLib.result_section import ResultSection
 from ReidentificationRiskLib.scan_section import ScanSection
 from ReidentificationRiskLib.server_section import ServerSection
@@ -24,6 +26,7 @@ SECTIONS = (
     ServerSection,
     ScanSection,
     CheckSection,
+    EarlierSection,
     ResultSection,
     MatchesSection,
     MapSection,
@@ -31,6 +34,7 @@ SECTIONS = (
     CaveatsSection,
     MeasuresSection,
     HeaderSection,
+    ReportSection,
 )
 """What the panel is made of, from top to bottom; that is the order of the keyboard too."""
 
