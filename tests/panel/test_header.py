@@ -342,11 +342,13 @@ def test_the_section_shows_names_and_values_only_where_they_are_wanted(module, u
     ui.headerButton.click()
     assert not ui.headerButton.enabled
     assert wait_until(lambda: ui.headerTable.rowCount)
-    assert ["(0010,0010)", "Z", "Patient's Name"] in cells(ui.headerTable)
+    assert ["(0010,0010)", "Z", "Patient's Name", ""] in cells(ui.headerTable)
+    assert ui.headerTable.isColumnHidden(3)
     assert not [secret for secret in SECRETS if secret in texts(ui.headerTable) + ui.headerSummaryLabel.text]
     assert "3 files were read." in ui.headerSummaryLabel.text
     assert "PS3.15 2026c" in ui.headerNoteLabel.text
     ui.revealCheck.click()
+    assert not ui.headerTable.isColumnHidden(3)
     assert ["(0010,0010)", "Z", "Patient's Name", "Quasimodo^Esmeralda"] in cells(ui.headerTable)
     ui.revealCheck.click()
     assert "Quasimodo" not in texts(ui.headerTable)

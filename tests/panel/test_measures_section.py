@@ -242,7 +242,7 @@ def test_a_copy_that_is_no_image_adds_nothing(module, ui, slicer, server, volume
 
 
 def test_a_server_without_measures_is_told(module, ui, volume) -> None:
-    with FakeServer(sample_report()) as server:
+    with FakeServer(sample_report(), info={"name": "old", "models": ["reidentification_risk"]}) as server:
         ui.serverEdit.text = server.address
         with Answering("Agree and send"):
             ui.checkButton.click()

@@ -66,13 +66,6 @@ def picture(grey: int) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def multipart(document: dict[str, Any], file: bytes, name: str) -> tuple[bytes, str]:
-    """Give a body of two parts, as MONAI Label sends it, and its type."""
-    head = f'--b0undary\r\nContent-Disposition: form-data; name="params"\r\nContent-Type: application/json\r\n\r\n{json.dumps(document)}\r\n'
-    head += f'--b0undary\r\nContent-Disposition: form-data; name="image"; filename="{name}"\r\nContent-Type: application/octet-stream\r\n\r\n'
-    return head.encode() + file + b"\r\n--b0undary--\r\n", "multipart/form-data; boundary=b0undary"
-
-
 def sent_parts(headers: dict[str, str], body: bytes) -> tuple[dict[str, Any], bytes]:
     """Give the parameters and the file of a form that was sent."""
     message = email.message_from_bytes(f"Content-Type: {headers['Content-Type']}\r\n\r\n".encode() + body)
@@ -108,7 +101,6 @@ def measures_server(document: Any = None, report: Any = None) -> FakeServer:
             params, scan = sent_parts(*handler.server.bodies[-1])
             (name,) = params["measures"]
             one = {**told, "measures": [row for row in told["measures"] if row["measure"] == name]}
-            body, kind = multipart(one, darkened(scan), "copy.nii.gz")
-            handler.reply(200, body, kind)
+            handler.reply_with_file(one, darkened(scan), "copy.nii.gz")
 
     return FakeServer(answer, info=measures_info())

@@ -70,7 +70,7 @@ def header_part(look: Look, missing: int) -> Dict[str, Any]:
     """Give what a look at headers found: names of attributes, no values."""
     return {
         "sentences": header_sentences(look, missing),
-        "attributes": header_rows(look.findings, revealed=False),
+        "attributes": [row[:-1] for row in header_rows(look.findings, revealed=False)],
     }
 
 

@@ -16,7 +16,7 @@ from ReidentificationRiskLib.measure_words import (
     useless_sentence,
 )
 from ReidentificationRiskLib.preview import png_of
-from ReidentificationRiskLib.rows import leakage_heads, leakage_rows, match_heads, match_rows
+from ReidentificationRiskLib.rows import leaks, match_heads, match_rows, not_known
 from ReidentificationRiskLib.wording import NOTHING, caveats, count, headline, number, percent, source
 
 WIDE, SMALL = 260, 120  # pixels of pictures
@@ -38,7 +38,7 @@ def page(document: Document) -> str:
         _heading(_("Nearest identities")),
         _table(match_heads(), match_rows(report), (0, 2, 3)) or _paragraph(_("Nobody of this kind is enrolled.")),
         _heading(_("What the image gives away")),
-        _table(leakage_heads(), leakage_rows(report), (2, 3, 4)) or _paragraph(_("Not known.")),
+        _leakage(report),
         _measures(document.get("measures")),
         _header(document.get("header")),
         _heading(_("What this rests on")),
@@ -69,6 +69,16 @@ def _headline(report: Dict[str, Any]) -> str:
     )
 
 
+def _leakage(report: Dict[str, Any]) -> str:
+    heads = [_("Attribute"), _("Guess"), _("Prob."), _("Prior"), _("Bits"), _("How good such guesses are")]
+    rows = [
+        [leak.attribute, leak.guess, percent(leak.p), percent(leak.prior), leak.bits, leak.quality]
+        for leak in leaks(report)
+    ]
+    missing = not_known(report)
+    return _table(heads, rows, (2, 3, 4)) + _lines(missing) or _paragraph(_("Not known."))
+
+
 def _measures(measures: Optional[Dict[str, Any]]) -> str:
     if not measures:
         return ""
@@ -94,7 +104,7 @@ def _header(header: Optional[Dict[str, Any]]) -> str:
         [
             _heading(_("Header")),
             _lines("\n".join("• " + line for line in header["sentences"])),
-            _table(header_heads(revealed=False), header["attributes"], ()),
+            _table(header_heads()[:-1], header["attributes"], ()),
             _paragraph(header_note(), "small") if header["attributes"] else "",
         ]
     )

@@ -2,6 +2,8 @@
 
 from typing import Any, Optional, Tuple
 
+import qt
+
 from ReidentificationRiskLib.errors import PanelError
 from ReidentificationRiskLib.header import Look
 from ReidentificationRiskLib.header_logic import HeaderLogic
@@ -10,6 +12,8 @@ from ReidentificationRiskLib.i18n import tr as _
 from ReidentificationRiskLib.message import Message
 from ReidentificationRiskLib.section import Section
 from ReidentificationRiskLib.table import fill_table, prepare_table
+
+VALUES = 3  # the column of the values
 
 
 class HeaderSection(Section):
@@ -23,7 +27,7 @@ class HeaderSection(Section):
         self.header = header = HeaderLogic()
         self.look: Optional[Tuple[Look, int]] = None
         self.message = Message(ui.headerMessageLabel)
-        prepare_table(ui.headerTable, header_heads(revealed=False))
+        prepare_table(ui.headerTable, header_heads())
         ui.headerNoteLabel.setText(header_note())
         ui.headerButton.connect("clicked()", self._on_look)
         ui.headerCancelButton.connect("clicked()", self._on_cancel)
@@ -85,7 +89,10 @@ class HeaderSection(Section):
         self.ui.headerTable.setRowCount(0)
 
     def _draw(self) -> None:
-        if self.look is not None:
-            revealed = self.ui.revealCheck.checked
-            prepare_table(self.ui.headerTable, header_heads(revealed))
-            fill_table(self.ui.headerTable, header_rows(self.look[0].findings, revealed), numeric=())
+        if self.look is None:
+            return
+        table, revealed = self.ui.headerTable, self.ui.revealCheck.checked
+        table.setColumnHidden(VALUES, not revealed)
+        mode = qt.QHeaderView.ResizeToContents if revealed else qt.QHeaderView.Stretch
+        table.horizontalHeader().setSectionResizeMode(VALUES - 1, mode)
+        fill_table(table, header_rows(self.look[0].findings, revealed), numeric=())

@@ -6,18 +6,16 @@ from ReidentificationRiskLib.header import Finding, Look
 from ReidentificationRiskLib.i18n import tr as _
 from ReidentificationRiskLib.profile import EDITION
 
-HIDDEN = "•••"
 
-
-def header_heads(revealed: bool) -> List[str]:
-    """Give the column heads; the values' only where they are revealed."""
-    return [_("Tag"), _("Profile"), _("Attribute"), *([_("Value")] if revealed else [])]
+def header_heads() -> List[str]:
+    """Give the column heads; the last is that of the values."""
+    return [_("Tag"), _("Profile"), _("Attribute"), _("Value")]
 
 
 def header_rows(findings: List[Finding], revealed: bool) -> List[List[str]]:
     """Give one row for each finding, with its values only where they are revealed."""
     return [
-        [row.tag, row.action, _name(row), *([", ".join(value or "–" for value in row.values)] if revealed else [])]
+        [row.tag, row.action, _name(row), ", ".join(value or "–" for value in row.values) if revealed else ""]
         for row in findings
     ]
 
