@@ -49,7 +49,7 @@ def test_measures_are_listed_with_their_price(module, ui, server, volume) -> Non
         ["as it is", "87 %", "", "", ""],
         ["header-only", "87 %", "NOT lower", "1.00", "–"],
         ["blur", "31 %", "lower", "0.91", "31.3"],
-        ["crop", "unknown", "not known", "–", "–"],
+        ["crop", "–", "not known", "–", "–"],
     ]
     assert ui.measuresBeforeLabel.text == "As it is: high, 87 % (78 to 93 %)."
     assert ui.uselessLabel.text == "Does NOT lower the risk here: header-only."
@@ -226,7 +226,7 @@ def test_strange_values_and_pictures_are_shown_as_unknown(module, ui, volume) ->
     document["measures"][1].update(preview="aGVsbG8=", level=7)
     with measures_server(document) as server:
         press(module, ui.tryMeasuresButton, server)
-    assert cells(ui.measuresTable)[1] == ["–", "unknown", "not known", "–", "–"]
+    assert cells(ui.measuresTable)[1] == ["–", "–", "not known", "–", "–"]
     ui.measuresTable.selectRow(2)
     assert not ui.previewArea.isVisibleTo(module.parent)
 
@@ -236,7 +236,7 @@ def test_a_copy_that_is_no_image_adds_nothing(module, ui, slicer, server, volume
     from ReidentificationRiskLib.errors import PanelError
 
     (tmp_path / "copy.nii.gz").write_bytes(b"\x1f\x8bnothing")
-    with pytest.raises(PanelError, match="cannot be read as an image"):
+    with pytest.raises(PanelError, match="cannot read the image"):
         add_made_copy(volume, str(tmp_path / "copy.nii.gz"), "blur")
     assert images(slicer) == [volume.GetName()]
 

@@ -5,8 +5,8 @@ from typing import Any
 import slicer
 import vtk
 
-from ReidentificationRiskLib.errors import PanelError
 from ReidentificationRiskLib.i18n import tr as _
+from ReidentificationRiskLib.loading import read_image
 from ReidentificationRiskLib.showing import show_volume
 
 HEADER_ONLY = "header-only"
@@ -28,15 +28,7 @@ def add_plain_copy(volume: Any) -> Any:
 
 def add_made_copy(volume: Any, path: str, measure: str) -> Any:
     """Add the copy that a server made of a volume, from its file; give its node; PanelError when it is no image."""
-    logic = slicer.app.applicationLogic().GetModuleLogic("Volumes")
-    copy = logic.AddArchetypeVolume(path, _name(measure), 0)
-    if copy is None:
-        raise PanelError(_("What the server sent cannot be read as an image: ask whoever runs it."))
-    storage = copy.GetStorageNode()
-    copy.SetAndObserveStorageNodeID(None)
-    if storage is not None:  # it names a file that is about to go
-        slicer.mrmlScene.RemoveNode(storage)
-    return _settle(copy, volume)
+    return _settle(read_image(path, _name(measure)), volume)
 
 
 def _name(measure: str) -> str:

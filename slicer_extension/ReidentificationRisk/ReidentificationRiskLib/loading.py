@@ -28,6 +28,18 @@ def load_image(path: Union[str, Path], name: str, role: str) -> Any:
     PanelError
         When Slicer cannot read it.
     """
+    volume = read_image(path, name)
+    volume.SetName(name)  # without the number that the logic gives to a second one
+    volume.SetAttribute(ROLE, role)
+    volume.SetSaveWithScene(False)
+    volume.SetUndoEnabled(False)
+    if volume.GetDisplayNode() is not None:
+        volume.GetDisplayNode().SetSaveWithScene(False)
+    return volume
+
+
+def read_image(path: Union[str, Path], name: str) -> Any:
+    """Load a file that the server sent as a volume like any other; the file may go afterwards; PanelError as above."""
     logic = slicer.app.applicationLogic().GetModuleLogic("Volumes")
     volume = logic.AddArchetypeVolume(str(path), name, 0)
     if volume is None or volume.GetImageData() is None:
@@ -35,12 +47,6 @@ def load_image(path: Union[str, Path], name: str, role: str) -> Any:
     storage = volume.GetStorageNode()
     if storage is not None:
         slicer.mrmlScene.RemoveNode(storage)
-    volume.SetName(name)  # without the number that the logic gives to a second one
-    volume.SetAttribute(ROLE, role)
-    volume.SetSaveWithScene(False)
-    volume.SetUndoEnabled(False)
-    if volume.GetDisplayNode() is not None:
-        volume.GetDisplayNode().SetSaveWithScene(False)
     return volume
 
 

@@ -1,6 +1,6 @@
 """A check from the selected volume to its report: state and signals, no widgets and no dialogs."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 import slicer
 from slicer.util import VTKObservationMixin
@@ -181,8 +181,13 @@ def obvious_volume() -> Any:
     active = scene.GetNodeByID(selection.GetActiveVolumeID()) if selection.GetActiveVolumeID() else None
     if _is_scan(active):
         return active
-    volumes = [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if _is_scan(node)]
+    volumes = scans()
     return volumes[0] if len(volumes) == 1 else None
+
+
+def scans() -> List[Any]:
+    """Give the volumes of the scene that can be checked."""
+    return [node for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode") if _is_scan(node)]
 
 
 def _is_scan(node: Any) -> bool:

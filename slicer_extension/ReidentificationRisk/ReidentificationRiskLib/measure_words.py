@@ -3,7 +3,7 @@
 from typing import Any, Dict, List
 
 from ReidentificationRiskLib.i18n import tr as _
-from ReidentificationRiskLib.wording import NOTHING, interval, level_word, number, percent
+from ReidentificationRiskLib.wording import NOTHING, interval, level_word, number, percent, short_percent
 
 Document = Dict[str, Any]
 Row = Dict[str, Any]
@@ -13,29 +13,24 @@ NUMERIC = (1, 3, 4)
 
 def measure_heads() -> List[str]:
     """Give the column heads."""
-    return [_("Copy"), _("Chance"), _("Risk is"), _("SSIM"), _("PSNR")]
+    return [_("Copy"), _("Prob."), _("Risk is"), _("SSIM"), _("PSNR")]
 
 
 def measure_rows(document: Document) -> List[List[str]]:
     """Give the scan as it is, then one row for each measure."""
     before = document["before"]
-    first = [_("as it is"), _short(before), "", "", ""]
+    first = [_("as it is"), short_percent(before.get("p_reidentified")), "", "", ""]
     return [first, *(_row(row) for row in document["measures"])]
 
 
 def _row(row: Row) -> List[str]:
     return [
         _text(row.get("measure")),
-        _short(row),
+        short_percent(row.get("p_reidentified")),
         _verdict(row),
         number(row.get("ssim"), 2),
         number(row.get("psnr"), 1),
     ]
-
-
-def _short(outcome: Row) -> str:
-    shown = percent(outcome.get("p_reidentified"))
-    return _("unknown") if shown == NOTHING else shown
 
 
 def _verdict(row: Row) -> str:

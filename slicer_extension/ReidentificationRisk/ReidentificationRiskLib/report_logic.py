@@ -94,17 +94,9 @@ class ReportLogic:
         writers[kind]()
 
     def _on_finished(self, report: Dict[str, Any]) -> None:
-        volume = self._logic.volume
-        self.document = make_document(
-            report,
-            now(),
-            _described(volume),
-            pixels_of(volume),
-            self._logic.connection.info,
-            str(getattr(slicer.app, "applicationVersion", "") or ""),
-        )
+        self.document = document_of(self._logic, self._logic.volume, report)
         if self._logic.parameters.keep:
-            keep(volume, self.document)
+            keep(self._logic.volume, self.document)
 
     def _on_volume(self, volume: Any) -> None:
         self.document = None
@@ -113,6 +105,12 @@ class ReportLogic:
     def _on_report(self, report: Optional[Dict[str, Any]]) -> None:
         if report is None:
             self.document = None
+
+
+def document_of(logic: CheckLogic, volume: Any, report: Dict[str, Any]) -> Document:
+    """Give the document of a volume's report that has just been made."""
+    version = str(getattr(slicer.app, "applicationVersion", "") or "")
+    return make_document(report, now(), _described(volume), pixels_of(volume), logic.connection.info, version)
 
 
 def _described(volume: Any) -> Dict[str, Any]:

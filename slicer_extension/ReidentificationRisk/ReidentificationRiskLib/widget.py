@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, Optional
 import slicer
 from slicer.util import VTKObservationMixin
 
+from ReidentificationRiskLib.batch_section import BatchSection
 from ReidentificationRiskLib.caveats_section import CaveatsSection
 from ReidentificationRiskLib.check_section import CheckSection
 from ReidentificationRiskLib.consent import ask_consent
@@ -35,6 +36,7 @@ SECTIONS = (
     MeasuresSection,
     HeaderSection,
     ReportSection,
+    BatchSection,
 )
 """What the panel is made of, from top to bottom; that is the order of the keyboard too."""
 
