@@ -1,5 +1,6 @@
 """The extension configures, builds, installs and passes its own tests, with a stand-in for Slicer's CMake package."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,7 +34,7 @@ def source(tmp_path: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     for name in ("slicer_extension", "tests/slicer_cmake", "tests/slicer_harness", "docs/images"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
-    for name in ("CMakeLists.txt", "LICENSE.txt"):
+    for name in ("CMakeLists.txt", "LICENSE.txt", "ReidentificationRisk.json"):
         shutil.copy(ROOT / name, copy / name)
     return copy
 
@@ -73,7 +74,11 @@ def test_it_builds_installs_and_passes_its_tests(source: Path, tmp_path: Path) -
         assert {p for p in files if "__pycache__" not in p.parts} == expected
 
 
-@pytest.mark.parametrize("name", ["ReidentificationRiskLib/forgotten.py", "Resources/Icons/forgotten.png", "other.py"])
+@pytest.mark.parametrize(
+    "name",
+    ["ReidentificationRiskLib/forgotten.py", "other.py", "Resources/Icons/forgotten.png", "Resources/UI/Forgotten.ui",
+     "Resources/forgotten.csv"],
+)  # fmt: skip
 def test_a_file_that_is_not_listed_fails(source: Path, tmp_path: Path, name: str) -> None:
     (source / MODULE / name).write_text("")
     assert f"{name} is not listed" in refusal(source, tmp_path)
@@ -98,8 +103,39 @@ def test_empty_metadata_fails(source: Path, tmp_path: Path, entry: str) -> None:
 
 
 def test_a_screenshot_or_icon_that_is_not_here_fails(source: Path, tmp_path: Path) -> None:
-    (source / "docs" / "images" / "panel.png").unlink()
-    assert "EXTENSION_SCREENSHOTURLS names a file that is not here" in refusal(source, tmp_path)
+    (source / "docs" / "images" / "header.png").unlink()
+    assert "name a file that is not here: docs/images/header.png" in refusal(source, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("category", "Segmentation", "another category than CMakeLists.txt: Segmentation"),
+        ("scm_url", "https://github.com/x/y.git", "another repository than CMakeLists.txt"),
+        ("category", None, "has no proper category"),
+    ],
+)
+def test_an_entry_for_the_index_that_says_something_else_fails(
+    source: Path, tmp_path: Path, key: str, value: str | None, words: str
+) -> None:
+    file = source / "ReidentificationRisk.json"
+    entry = json.loads(file.read_text())
+    entry.pop(key) if value is None else entry.update({key: value})
+    file.write_text(json.dumps(entry))
+    assert words in refusal(source, tmp_path)
+
+
+def test_the_entry_for_the_index_follows_its_schema() -> None:
+    """Of Slicer/Schemas/slicer-extension-catalog-entry-schema-v1.0.1.json: nothing else, of these types."""
+    entry = json.loads((ROOT / "ReidentificationRisk.json").read_text())
+    kinds = {"$schema": str, "category": str, "scm_url": str, "scm_revision": str, "scm_type": str,
+             "build_dependencies": list, "build_subdirectory": str, "enabled": bool, "tier": int}  # fmt: skip
+    assert set(entry) <= set(kinds)
+    assert all(isinstance(value, kinds[key]) for key, value in entry.items())
+    assert entry["$schema"].endswith("slicer-extension-catalog-entry-schema-v1.0.1.json#")
+    assert entry["scm_type"] in ("git", "local")
+    assert entry["tier"] in (1, 3, 5)
+    assert entry["scm_url"].rsplit("/", 1)[1].startswith("Slicer")
 
 
 def test_a_failing_test_of_the_module_fails_ctest(source: Path, tmp_path: Path) -> None:

@@ -75,6 +75,20 @@ def test_a_folded_section_hides_and_shows_only_what_was_shown(app) -> None:
         assert not hidden.isVisibleTo(section)
 
 
+def test_a_section_that_is_shown_folded_twice_unfolds(app) -> None:
+    import ctk
+    import qt
+
+    section = ctk.ctkCollapsibleButton()
+    inside = qt.QLabel("inside", section)
+    section.collapsed = True
+    for _ in range(2):
+        section.show()
+        section.hide()
+    section.collapsed = False
+    assert inside.isVisibleTo(section)
+
+
 def test_an_unknown_widget_in_a_ui_file_is_refused(slicer, tmp_path: Path) -> None:
     ui = tmp_path / "wrong.ui"
     ui.write_text('<ui version="4.0"><widget class="qMRMLWidgetOfDreams" name="x"/></ui>')

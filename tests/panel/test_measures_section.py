@@ -231,6 +231,25 @@ def test_strange_values_and_pictures_are_shown_as_unknown(module, ui, volume) ->
     assert not ui.previewArea.isVisibleTo(module.parent)
 
 
+def test_evidence_that_falls_while_the_chance_rises_is_no_lower_risk(module, ui, volume) -> None:
+    document = sample_measures(pictures=False)
+    document["measures"][1].update(p_reidentified=0.91)
+    with measures_server(document) as server:
+        press(module, ui.tryMeasuresButton, server)
+    assert cells(ui.measuresTable)[2][:3] == ["blur", "91 %", "NOT lower"]
+    assert ui.uselessLabel.text == "Does NOT lower the risk here: header-only, blur."
+    ui.measuresTable.selectRow(2)
+    assert "another subject is recognised in the place of the first" in ui.measureLabel.text
+
+
+def test_why_nothing_is_known_is_told(module, ui, volume) -> None:
+    document = sample_measures(pictures=False)
+    document["before"].update(level="unknown", p_reidentified=None, ci95=None, reason="Too few are enrolled.")
+    with measures_server(document) as server:
+        press(module, ui.tryMeasuresButton, server)
+    assert ui.measuresBeforeLabel.text == "As it is: unknown, chance not known. Too few are enrolled."
+
+
 def test_a_copy_that_is_no_image_adds_nothing(module, ui, slicer, server, volume, tmp_path: Path) -> None:
     from ReidentificationRiskLib.derisked import add_made_copy
     from ReidentificationRiskLib.errors import PanelError

@@ -121,10 +121,13 @@ def add_widgets(qt: types.ModuleType, slicer: types.ModuleType) -> types.ModuleT
             if self.checked:
                 for child in self._folded:
                     child.show()
-            children = [child for child in self.children() if isinstance(child, QWidget)]
-            self._folded = [] if self.checked else [child for child in children if not child.isHidden()]
-            for child in self._folded:
-                child.hide()
+                self._folded = []
+            else:  # again, where it is shown folded: what was hidden before stays remembered
+                children = [child for child in self.children() if isinstance(child, QWidget)]
+                shown = [child for child in children if not child.isHidden()]
+                self._folded += [child for child in shown if child not in self._folded]
+                for child in shown:
+                    child.hide()
             self.updateGeometry()
 
         def showEvent(self, event: Any) -> None:

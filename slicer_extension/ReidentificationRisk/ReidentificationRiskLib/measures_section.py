@@ -110,7 +110,7 @@ class MeasuresSection(Section):
     def _on_row(self) -> None:
         row = self._selected()
         if row is not None and self.measures.document is not None:
-            self.ui.measureLabel.setText(measure_sentence(row))
+            self.ui.measureLabel.setText(measure_sentence(row, self.measures.document))
             self.ui.previewAfterLabel.setText(_("After: {measure}").format(measure=row.get("measure")))
             before = show_preview(self.ui.previewBefore, self.measures.document.get("preview_before"), SIDE)
             after = show_preview(self.ui.previewAfter, row.get("preview"), SIDE)
