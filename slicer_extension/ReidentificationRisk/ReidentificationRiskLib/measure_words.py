@@ -34,7 +34,7 @@ def _row(row: Row, before: Row) -> List[str]:
 
 
 def lowers(row: Row, before: Row) -> Optional[bool]:
-    """Whether a measure lowers the risk: the evidence for the subject falls, and so does the chance, where it is known."""
+    """Whether a measure lowers the risk: the subject's evidence falls, and so does the chance where it is known."""
     if row.get("lowers") is not True:
         return False if row.get("lowers") is False else None
     was, is_now = finite(before.get("p_reidentified")), finite(row.get("p_reidentified"))
