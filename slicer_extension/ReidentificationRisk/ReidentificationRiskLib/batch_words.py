@@ -9,6 +9,7 @@ from ReidentificationRiskLib.i18n import tr as _
 from ReidentificationRiskLib.wording import NOTHING, finite, level_word, short_percent
 
 LEVELS = {"unknown": 0, "low": 1, "elevated": 2, "high": 3}
+LONGEST_NAME = 16  # characters of a name in the panel's table; the file has all
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet would take for a formula."""
 
@@ -38,7 +39,7 @@ def batch_rows(rows: Sequence[Row]) -> List[List[str]]:
     """Give one row of text for each scan."""
     return [
         [
-            _line(row.name),
+            _short(row.name),
             level_word(_risk(row).get("level")) if row.report else "",
             short_percent(_risk(row).get("p_reidentified")) if row.report else "",
             _line(_alike(row) or NOTHING) if row.report else "",
@@ -109,6 +110,14 @@ def _note(row: Row) -> str:
 def _number(value: Any) -> str:
     known: Optional[float] = finite(value)
     return "" if known is None else repr(known)
+
+
+def _short(name: str) -> str:
+    """Give a name's beginning and end, where it is long: its middle says least."""
+    line = _line(name)
+    return (
+        line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME // 2].rstrip()}…{line[1 - LONGEST_NAME // 2 :]}"
+    )
 
 
 def _line(text: Any) -> str:
