@@ -147,7 +147,8 @@ def test_a_task_whose_process_cannot_be_started_is_told_as_failed(stage, monkeyp
 def test_an_operator_may_leave_a_kind_out(monkeypatch, tmp_path):
     from lib import takeover
 
-    app = SimpleNamespace(name="x", description="", version="1", info=lambda: {}, exposures=None)
+    parts = dict.fromkeys(("exposures", "desk", "study_ids"))
+    app = SimpleNamespace(name="x", description="", version="1", info=lambda: {}, **parts)
 
     def paths():
         return {route.path for route in takeover.build(app, Options(tmp_path, tmp_path), tmp_path).routes}
