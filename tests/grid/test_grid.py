@@ -8,6 +8,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.spatial.transform import Rotation
 
 from reid_engine.errors import ReidError
 from reid_engine.grid import picture_grid, read_grid
@@ -94,6 +95,17 @@ def test_a_map_lies_over_what_slicer_exported(tmp_path, kind, name, matrix):
     found, its_place = laid(path, map_, tmp_path)
     np.testing.assert_array_equal(found, map_)
     np.testing.assert_allclose(its_place, place, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["scan.nii.gz", "scan.nrrd"])
+def test_small_steps_far_away_and_at_any_angle_keep_their_place(tmp_path, name):
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("xyz", [17, 101, -43], degrees=True).as_matrix() * (0.0039, 0.0117, 0.24)
+    matrix[:3, 3] = 599.3, -412.7, 288.1
+    path = slicer_writes(pixels(SHAPES["volume"]), matrix.tolist(), tmp_path / name)
+    _, its_place = laid(path, np.zeros(SHAPES["volume"], dtype=np.float32), tmp_path)
+    np.testing.assert_allclose(its_place, matrix, atol=5e-5)
+    np.testing.assert_allclose(its_place[:3, :3], matrix[:3, :3], atol=1e-7)
 
 
 @pytest.mark.parametrize("name", ["scan.nii.gz", "scan.nrrd"])
