@@ -8,6 +8,7 @@ VENV ?= .venv
 OUT ?= demo_output
 COHORT ?=
 PYTEST_FLAGS ?=
+TEST_PROCESSES ?= 2
 
 ifeq ($(shell command -v $(PYTHON) 2>/dev/null),)
 PYTHON := python3
@@ -36,7 +37,7 @@ demo: $(READY)
 
 test: $(READY)
 	@echo "==> Running the tests"
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest $(PYTEST_FLAGS)
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_FLAGS)
 
 lint: $(READY)
 	@echo "==> Checking style and types"

@@ -1,12 +1,18 @@
 """Fixtures that every room uses."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:  # processes side by side share the processors, and look for files left behind
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    tempfile.tempdir = os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="reid-tests-")
+    atexit.register(shutil.rmtree, tempfile.tempdir, ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"

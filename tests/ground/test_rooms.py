@@ -36,7 +36,7 @@ def test_engine_knows_nothing_of_http_monailabel_or_slicer(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PANEL, ids=lambda p: str(p.relative_to(ROOT)))
 def test_panel_needs_nothing_that_slicer_does_not_ship(path: Path) -> None:
-    shipped = {"slicer", "qt", "ctk", "vtk", "numpy", "pydicom"}
+    shipped = {"slicer", "qt", "ctk", "vtk", "numpy", "pydicom", "SampleData"}
     ours = {"ReidentificationRiskLib", "ReidentificationRisk"}
     foreign = imported_packages(path) - set(sys.stdlib_module_names) - shipped - ours
     assert not foreign
