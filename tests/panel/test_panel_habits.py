@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 import sys
 from pathlib import Path
 
@@ -75,6 +76,19 @@ def test_every_control_says_what_it_is_for(everything) -> None:
 def test_no_two_widgets_share_a_name(everything) -> None:
     names = [w.objectName for w in controls(everything)]
     assert len(names) == len(set(names))
+
+
+def test_no_two_controls_share_a_key(everything) -> None:
+    import slicer
+
+    texts = [
+        w.text
+        for w in slicer.util.findChildren(everything.parent)
+        if w.inherits("QAbstractButton") or w.inherits("QLabel")
+    ]
+    keys = sorted(key[1].lower() for text in texts if (key := re.search("(?<!&)&([a-zA-Z])", text or "")))
+    assert len(keys) > 10
+    assert len(keys) == len(set(keys)), keys
 
 
 def test_the_keyboard_goes_from_top_to_bottom(everything) -> None:
@@ -177,8 +191,6 @@ def test_nothing_is_cut_off_in_other_states(module, ui, volume, width: int, stat
 @pytest.mark.parametrize("style", ["STYLES", "COLOURS", "ALARM"])
 def test_coloured_texts_bring_their_own_ground(style: str, slicer) -> None:
     """Or they could not be read on a dark palette; contrast at least 4.5, as WCAG wants it."""
-    import re
-
     from ReidentificationRiskLib.check_section import ALARM
     from ReidentificationRiskLib.connection_words import COLOURS
     from ReidentificationRiskLib.headline import INK, STYLES, WORDS

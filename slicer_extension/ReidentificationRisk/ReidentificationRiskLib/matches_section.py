@@ -37,7 +37,7 @@ class MatchesSection(Section):
         ui.compareLabel.setText(comparison.sentence or hint)
         ui.compareLabel.setVisible(bool(report and report["matches"]))
         ui.backButton.setVisible(comparison.shown or comparison.busy)
-        ui.backButton.setText(_("&Back to my layout") if comparison.shown else _("Cance&l"))
+        ui.backButton.setText(_("&Back to my layout") if comparison.shown else _("Cancel"))
 
     def close(self) -> None:
         """Bring the views back."""
