@@ -195,6 +195,34 @@ def test_the_servers_studies_are_checked_without_sending_anything(module, ui, vo
     assert cells(ui.batchTable)[1][4] == "Too few are enrolled."
 
 
+def test_closing_the_scene_ends_a_check_of_studies(module, ui, slicer) -> None:
+    released = threading.Event()
+    with FakeServer(lambda handler: released.wait(20), studies=["a", "b"]) as server:
+        ui.serverEdit.text = server.address
+        ui.studiesButton.click()
+        assert wait_until(lambda: server.bodies)
+        slicer.mrmlScene.Clear(0)
+        assert not batch_of(module).busy
+        released.set()
+    assert ui.batchMessageLabel.text == "Cancelled. What was checked so far is below."
+
+
+def test_thousands_of_rows_are_not_drawn_at_each_ones_turn(module, ui) -> None:
+    from ReidentificationRiskLib.batch_logic import Row
+
+    section = next(s for s in module.panel.sections if type(s).__name__ == "BatchSection")
+    section.batch.rows = [Row(f"study {i}", report=sample_report()) for i in range(300)]
+    drawn = []
+    fill = section.table.fill
+    section.table.fill = lambda rows, keys: (drawn.append(len(rows)), fill(rows, keys))
+    for _ in range(50):
+        section.batch.changed.emit(section.batch.rows)
+    assert len(drawn) < 5
+    section.batch.finished.emit(section.batch.rows)
+    assert drawn[-1] == 300
+    assert ui.batchTable.rowCount == 300
+
+
 def test_a_server_that_gives_out_no_list_is_one_sentence(module, ui, server) -> None:
     press(module, ui.studiesButton, server)
     assert "this server gives out no images" in ui.batchMessageLabel.text

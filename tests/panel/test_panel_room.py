@@ -53,27 +53,21 @@ def filled(module, ui, slicer, tmp_path: Path):
         yield module
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_is_cut_off(filled, width: int) -> None:
-    fit_to_width(filled.parent, width)
-    assert filled.parent.width == width
-    assert cut_off(filled) == []
+def test_there_is_room_and_every_control_says_what_it_is_for_and_has_its_own_key(filled) -> None:
+    import slicer
 
-
-def test_every_control_of_them_says_what_it_is_for(filled) -> None:
+    for width in WIDTHS:
+        fit_to_width(filled.parent, width)
+        assert filled.parent.width == width
+        assert (width, cut_off(filled)) == (width, [])
     names = ("tryMeasuresButton", "copyButton", "plainCopyButton", "measuresTable", "headerButton", "revealCheck",
              "headerTable", "keepCheck", "picturesCheck", "htmlButton", "pdfButton", "jsonButton", "volumesButton",
              "studiesButton", "batchTable", "csvButton", "batchCancelButton", "measuresCancelButton")  # fmt: skip
     tips = {widget.objectName: widget.toolTip for widget in controls(filled)}
     assert [name for name in names if len(tips[name]) < 15] == []
-
-
-def test_their_keys_are_taken_by_nothing_else(filled) -> None:
-    import slicer
-
     own = {"tryMeasuresButton", "copyButton", "plainCopyButton", "revealCheck", "picturesCheck",
            "volumesButton", "studiesButton"}  # fmt: skip
-    every = slicer.util.findChildren(filled.parent)
+    every = slicer.util.findChildren(filled.parent)  # keys are taken by nothing else
     named = [w for w in every if w.objectName and (w.inherits("QAbstractButton") or w.inherits("QLabel"))]
     keys = {w.objectName: key[1].lower() for w in named if (key := re.search("&([a-zA-Z])", w.text))}
     assert own <= set(keys)

@@ -272,6 +272,21 @@ def test_a_pdf_is_whole_and_holds_its_pictures(module, ui, server, volume, tmp_p
     assert with_pictures.count(b"/Subtype /Image") == 4  # the copy without a header looks like the scan as it is
 
 
+@pytest.mark.parametrize("kind", ["html", "pdf", "json"])
+def test_a_report_is_for_its_owner_alone(module, ui, server, volume, tmp_path: Path, kind: str) -> None:
+    module.panel.logic._on_answer({"event": "result", "report": sample_report()})
+    assert save(module, tmp_path, kind).stat().st_mode & 0o077 == 0
+
+
+def test_a_slicer_without_printing_says_so(module, ui, volume, tmp_path: Path, monkeypatch) -> None:
+    import qt
+
+    module.panel.logic._on_answer({"event": "result", "report": sample_report()})
+    monkeypatch.delattr(qt, "QPrinter")
+    assert not save(module, tmp_path, "pdf").exists()
+    assert ui.reportMessageLabel.text == "⚠ This Slicer cannot print: save HTML, and print that from a browser."
+
+
 def test_json_is_the_document(module, ui, server, volume, tmp_path: Path) -> None:
     from ReidentificationRiskLib.document import read_document
 

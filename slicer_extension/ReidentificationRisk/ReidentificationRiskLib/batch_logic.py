@@ -26,7 +26,7 @@ class Row(NamedTuple):
     node
         The volume's id in the scene, "" for a study.
     report
-        What the check said; None before it, and where it failed.
+        Risk and most alike subject of what the check said; None before it, and where it failed.
     note
         Why there is no report; "" while its turn is still to come.
     """
@@ -159,7 +159,7 @@ class BatchLogic:
         volume = slicer.mrmlScene.GetNodeByID(row.node) if row.node else None
         if volume is not None and self._logic.parameters.keep:
             keep(volume, document_of(self._logic, volume, event["report"]))
-        self._put(row._replace(report=event["report"]))
+        self._put(row._replace(report=_essence(event["report"])))
 
     def _on_refusal(self, sentence: str) -> None:
         if self._turn is None:
@@ -174,9 +174,14 @@ class BatchLogic:
         self._lost = self._logic.connection.state in (FAILED, SIGN_IN)
 
     def _on_gone(self) -> None:
-        """Go on where a scan was removed, or the scene closed, under its check."""
-        if self._turn is not None:
+        """Go on where a scan was removed under its check; the scene's closing ends a check of studies."""
+        if self._turn is None:
+            return
+        if self._turn >= 0 and self.rows[self._turn].node:
             self._note(_("No longer in the scene."))
+        else:
+            self._turn = None
+            self.cancelled.emit()
 
     def _note(self, sentence: str) -> None:
         if self._turn is not None:
@@ -188,3 +193,8 @@ class BatchLogic:
             self._turn += 1
             self.changed.emit(self.rows)
             self._next.start()
+
+
+def _essence(report: Dict[str, Any]) -> Dict[str, Any]:
+    """Give what a table of thousands can hold in memory."""
+    return {"risk": report["risk"], "matches": report["matches"][:1]}

@@ -1,6 +1,7 @@
 """Many scans in one go: all loaded volumes, or all studies of the server."""
 
 import os
+import time
 from typing import Any, List
 
 import slicer
@@ -27,6 +28,7 @@ from ReidentificationRiskLib.table import SortableTable
 from ReidentificationRiskLib.writing import write_text
 
 NAME = "re-identification-risk.csv"
+PATIENCE = 20  # times as long as drawing took, until rows are drawn again while a batch runs
 
 
 class BatchSection(Section):
@@ -54,7 +56,7 @@ class BatchSection(Section):
         batch.failed.connect(self._on_failed)
         batch.cancelled.connect(lambda: self.message.say(_("Cancelled. What was checked so far is below.")))
         for moment in (batch.started, batch.finished, batch.failed, batch.cancelled):
-            moment.connect(self.update)
+            moment.connect(self._draw)
 
     def update(self, *what: Any) -> None:
         """Offer what can be done now."""
@@ -89,10 +91,19 @@ class BatchSection(Section):
                 section.take_address()
         self.batch.check_studies()
 
+    _quiet_until = 0.0
+
     def _on_rows(self, rows: List[Row]) -> None:
+        if time.monotonic() >= self._quiet_until:
+            self._draw()
+
+    def _draw(self, *what: Any) -> None:
+        """Draw all rows; thousands take a while, so not at every one's turn."""
+        began, rows = time.monotonic(), self.batch.rows
         self.ui.batchSummaryLabel.setText(summary(rows))
         self.update()  # first, as a hidden table does not know its header's height
         self.table.fill(batch_rows(rows), batch_keys(rows))
+        self._quiet_until = time.monotonic() + PATIENCE * (time.monotonic() - began)
 
     def _on_failed(self, sentence: str) -> None:
         self.message.warn(sentence)

@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any, Optional
 
+import numpy as np
 import slicer
 import vtk
 
@@ -40,7 +41,7 @@ def pixels_of(volume: Any) -> str:
     """Give a hash by which the same pixels are known again."""
     array = slicer.util.arrayFromVolume(volume)
     digest = hashlib.blake2b(str((array.shape, array.dtype.str)).encode(), digest_size=16)
-    digest.update(array.tobytes())
+    digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
 
 

@@ -5,13 +5,17 @@ import os
 
 import qt
 
+from ReidentificationRiskLib.errors import PanelError
+from ReidentificationRiskLib.i18n import tr as _
 from ReidentificationRiskLib.writing import replacing
 
 END = b"%%EOF"
 
 
 def write_pdf(path: str, page: str) -> None:
-    """Print a page; PanelError as `writing.replacing`."""
+    """Print a page; PanelError as `writing.replacing`, and where Slicer was built without printing."""
+    if not hasattr(qt, "QPrinter"):
+        raise PanelError(_("This Slicer cannot print: save HTML, and print that from a browser."))
     with replacing(path) as temporary:
         printer = qt.QPrinter(qt.QPrinter.HighResolution)
         printer.setOutputFileName(temporary)
