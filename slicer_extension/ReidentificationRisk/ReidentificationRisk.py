@@ -25,6 +25,7 @@ class ReidentificationRisk(ScriptedLoadableModule):
             "Measures, before a scan is shared, how easily its pixels identify the patient: the nearest enrolled "
             "identities, the risk, and what the image gives away of sex, age and more. A server does the work: "
             "start one with <tt>reid-engine serve --gallery DIR</tt>. Nothing is sent before you agree. "
+            "Also shown: what would lower the risk, and, without any server, what the DICOM header still says. "
             "Decision support, not a determination: no match is no proof of safety."
         )
         parent.acknowledgementText = _(

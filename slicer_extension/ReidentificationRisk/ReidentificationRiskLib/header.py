@@ -5,8 +5,8 @@ import logging
 import warnings
 from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
+from ReidentificationRiskLib.basic_profile import attribute
 from ReidentificationRiskLib.errors import one_line
-from ReidentificationRiskLib.profile import attribute
 
 PRIVATE = "private"
 ACTION_OF_PRIVATE = "X"

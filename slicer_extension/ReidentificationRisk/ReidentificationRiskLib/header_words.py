@@ -2,9 +2,9 @@
 
 from typing import List
 
+from ReidentificationRiskLib.basic_profile import EDITION
 from ReidentificationRiskLib.header import Finding, Look
 from ReidentificationRiskLib.i18n import tr as _
-from ReidentificationRiskLib.profile import EDITION
 
 
 def header_heads() -> List[str]:

@@ -30,9 +30,10 @@ def kept(volume: Any) -> Optional[Document]:
 
 
 def drop(volume: Any) -> None:
-    """Take the result that is kept of a volume out of the scene."""
+    """Take the result that is kept of a volume, which may be gone itself, out of the scene."""
     for role in (REPORT, MATCHES):
-        node = volume.GetNodeReference(role)
+        name = volume.GetNodeReferenceID(role)
+        node = slicer.mrmlScene.GetNodeByID(name) if name else None
         if node is not None:
             slicer.mrmlScene.RemoveNode(node)
 

@@ -4,6 +4,8 @@ import base64
 from typing import Any, Callable, Dict, Optional
 
 import slicer
+import vtk
+from slicer.util import VTKObservationMixin
 
 from ReidentificationRiskLib.document import Document, make_document, now, with_more, write_document
 from ReidentificationRiskLib.document_html import page
@@ -18,7 +20,7 @@ from ReidentificationRiskLib.writing import write_text
 KINDS = ("html", "pdf", "json")
 
 
-class ReportLogic:
+class ReportLogic(VTKObservationMixin):
     """Keeps the result of each check, brings back the one of the selected volume, and saves it.
 
     Attributes
@@ -28,11 +30,17 @@ class ReportLogic:
     """
 
     def __init__(self, logic: CheckLogic) -> None:
+        super().__init__()
         self._logic = logic
         self.document: Optional[Document] = None
         logic.finished.connect(self._on_finished)
         logic.volume_changed.connect(self._on_volume)
         logic.report_changed.connect(self._on_report)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self._on_removed)
+
+    def close(self) -> None:
+        """Observe the scene no more."""
+        self.removeObservers()
 
     def recall(self) -> None:
         """Show again what the scene keeps of the selected volume, unless there is a report or the pixels changed."""
@@ -101,6 +109,12 @@ class ReportLogic:
     def _on_volume(self, volume: Any) -> None:
         self.document = None
         self.recall()
+
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _on_removed(self, caller: Any, event: Any, node: Any) -> None:
+        """Let a result go with its volume; a scene that closes takes everything anyway."""
+        if node is not None and node.IsA("vtkMRMLVolumeNode") and not slicer.mrmlScene.IsBatchProcessing():
+            drop(node)
 
     def _on_report(self, report: Optional[Dict[str, Any]]) -> None:
         if report is None:

@@ -46,6 +46,11 @@ class ReportSection(Section):
         for button in self._buttons.values():
             button.setEnabled(there)
 
+    def close(self) -> None:
+        """Let go of the scene."""
+        self.report.close()
+        super().close()
+
     def _on_keep(self, wanted: bool) -> None:
         if wanted != self.logic.parameters.keep:
             self.logic.parameters.keep = wanted
