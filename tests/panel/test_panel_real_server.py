@@ -187,3 +187,78 @@ def test_why_it_matched_lies_over_the_scan_beside_the_match(module, address: str
     assert red.GetForegroundVolumeID() == map_.GetID()
     ui.removeMapButton.click()
     assert red.GetForegroundVolumeID() is None
+
+
+def section_of(module, kind: str):
+    return next(section for section in module.panel.sections if type(section).__name__ == kind)
+
+
+def test_measures_are_tried_and_their_copies_lie_where_the_scan_lies(module, address: str, slicer) -> None:
+    pixels = phantom_scan("CXR", 4, NEW_VISIT, SEED, SIZE).astype(np.int16) * 16
+    volume = slicer.util.addVolumeFromArray(pixels[np.newaxis], TURNED, "DOE^JANE")
+    check_volume(module, volume, address, "CXR")
+    ui, logic = module.panel.ui, section_of(module, "MeasuresSection").measures
+    ui.tryMeasuresButton.click()
+    assert wait_until(lambda: not logic.busy, 120)
+    assert ui.measuresMessageLabel.text == ""
+    names = [ui.measuresTable.item(i, 0).text() for i in range(ui.measuresTable.rowCount)]
+    assert names[:2] == ["as it is", "header-only"]
+    assert "marks" in names  # which is for x-rays
+    assert "optic-disc" not in names
+    assert ui.measuresTable.item(1, 2).text() == "NOT lower"
+    assert "attacker" in ui.measureCaveatsLabel.text
+    for name, keeps_shape in (("blur", True), ("crop", False)):
+        ui.measuresTable.selectRow(names.index(name))
+        assert ui.previewAfter.pixmap.width() > 20
+        ui.copyButton.click()
+        assert wait_until(lambda: not logic.busy, 120)
+        copy = slicer.util.getNode(f"De-risked copy ({name})")
+        made = slicer.util.arrayFromVolume(copy)
+        assert np.allclose(copy.GetSpacing(), volume.GetSpacing())
+        assert 0 <= made.min() < made.max() <= pixels.max()
+        inside, whole = [0.0] * 6, [0.0] * 6
+        copy.GetRASBounds(inside)
+        volume.GetRASBounds(whole)
+        assert all(a >= b - 0.01 for a, b in zip(inside[::2], whole[::2], strict=True))
+        assert all(a <= b + 0.01 for a, b in zip(inside[1::2], whole[1::2], strict=True))
+        assert (made.shape == (1, *pixels.shape)) == keeps_shape
+        if not keeps_shape:  # the very pixels of the middle, to within the display's 8 bits
+            steps = np.linalg.inv(slicer.util.arrayFromVTKMatrix(ijk_to_ras(volume))) @ [*copy.GetOrigin(), 1]
+            i, j = round(steps[0]), round(steps[1])
+            part = pixels[j : j + made.shape[1], i : i + made.shape[2]]
+            assert np.abs(made[0].astype(int) - part).mean() < 40
+    assert np.array_equal(slicer.util.arrayFromVolume(volume)[0], pixels)
+
+
+def ijk_to_ras(volume):
+    import vtk
+
+    matrix = vtk.vtkMatrix4x4()
+    volume.GetIJKToRASMatrix(matrix)
+    return matrix
+
+
+def test_a_colour_scan_keeps_its_colour(module, address: str, slicer, tmp_path: Path) -> None:
+    check(module, save(phantom_scan("CFP", 3, NEW_VISIT, SEED, SIZE), tmp_path / "eye.png"), address, "CFP")
+    logic = section_of(module, "MeasuresSection").measures
+    logic.make_copy("optic-disc")
+    assert wait_until(lambda: not logic.busy, 120)
+    copy = slicer.util.getNode("De-risked copy (optic-disc)")
+    assert copy.GetClassName() == "vtkMRMLVectorVolumeNode"
+    made, whole = slicer.util.arrayFromVolume(copy), slicer.util.arrayFromVolume(module.panel.logic.volume)
+    assert made.dtype == np.uint8
+    assert made.shape == whole.shape
+    assert 0.005 < (made != whole).any(axis=-1).mean() < 0.3
+
+
+def test_the_servers_own_studies_are_checked(module, address: str, slicer) -> None:
+    ui, batch = module.panel.ui, section_of(module, "BatchSection").batch
+    sign_in(module, address)
+    ui.studiesButton.click()
+    assert wait_until(lambda: sum(bool(row.report) for row in batch.rows) >= 3 or not batch.busy, 120)
+    ui.batchCancelButton.click()
+    assert len(batch.rows) == SUBJECTS * NEW_VISIT * len(KINDS)
+    assert ui.batchTable.rowCount == len(batch.rows)
+    done = [row for row in batch.rows if row.report]
+    assert len(done) >= 3
+    assert not [row for row in batch.rows if row.note]
