@@ -163,6 +163,22 @@ def test_nothing_is_kept_where_the_user_does_not_want_it(module, ui, slicer, ser
     assert len(kept_nodes(slicer)["text"]) == 1
 
 
+def test_a_result_goes_with_its_volume_and_nothing_else_does(module, ui, slicer, volume) -> None:
+    other = slicer.util.addVolumeFromArray(np.zeros((1, 40, 40), np.uint8), name="other")
+    theirs = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLTextNode", "Re-identification risk: somebody's own notes")
+    for scan in (volume, other):
+        ui.volumeSelector.setCurrentNode(scan)
+        module.panel.logic._on_answer({"event": "result", "report": sample_report()})
+    assert len(kept_nodes(slicer)["text"]) == 3
+    slicer.mrmlScene.RemoveNode(other)
+    assert len(kept_nodes(slicer)["table"]) == 1
+    assert theirs in kept_nodes(slicer)["text"]
+    ui.volumeSelector.setCurrentNode(volume)
+    assert module.panel.report == sample_report()
+    slicer.mrmlScene.RemoveNode(volume)
+    assert kept_nodes(slicer) == {"text": [theirs], "table": []}
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", '{"schema": "reid-panel/1"}', '{"schema": "reid-panel/1", "made": "yesterday", "report": {}}',
