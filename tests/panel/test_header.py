@@ -50,7 +50,7 @@ def library(slicer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table_is_the_whole_one() -> None:
-    from ReidentificationRiskLib.profile import attribute, size
+    from ReidentificationRiskLib.basic_profile import attribute, size
 
     assert size() == 655
     assert attribute(0x0010, 0x0010) == ("Z", "Patient's Name")
