@@ -269,6 +269,9 @@ def test_a_server_without_measures_is_told(module, ui, volume) -> None:
     assert not ui.tryMeasuresButton.enabled
     assert ui.measuresMessageLabel.text == "This server cannot try measures: a newer one can."
     assert ui.plainCopyButton.enabled
+    module.panel.logic.connection.move("http://127.0.0.1:1")  # of which nothing is known
+    assert ui.measuresMessageLabel.text == ""
+    assert ui.tryMeasuresButton.enabled
 
 
 def test_the_made_file_is_as_the_contract_says(slicer, tmp_path: Path) -> None:

@@ -61,8 +61,11 @@ class MeasuresSection(Section):
         ui.tryMeasuresButton.setEnabled(there and free and measures.offered)
         ui.copyButton.setEnabled(there and free and self._selected() is not None)
         ui.plainCopyButton.setEnabled(there and free)
+        unable = _("This server cannot try measures: a newer one can.")
         if not measures.offered:
-            self.message.say(_("This server cannot try measures: a newer one can."))
+            self.message.say(unable)
+        elif ui.measuresMessageLabel.text == unable:  # it was another server's
+            self.message.say("")
         known = measures.document is not None
         for widget in (ui.measuresBeforeLabel, ui.measuresTable, ui.measureCaveatsLabel, ui.copyButton):
             widget.setVisible(known)
