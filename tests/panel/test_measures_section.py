@@ -112,6 +112,7 @@ def test_a_copy_is_a_new_volume_in_the_same_place_without_a_header(module, ui, s
     assert (copy.GetDisplayNode().GetWindow(), copy.GetDisplayNode().GetLevel()) == (900.0, 400.0)
     assert slicer.app.applicationLogic().GetSelectionNode().GetActiveVolumeID() == copy.GetID()
     assert "'De-risked copy (blur)' is in the scene" in ui.measuresMessageLabel.text
+    assert "values beyond the display window are cut to its ends" in ui.measuresMessageLabel.text
     assert module.panel.logic.volume is volume
     params, sent = sent_parts(*server.bodies[-1])
     assert params == {"window": [400.0, 900.0], "measures": ["blur"]}
@@ -141,6 +142,7 @@ def test_a_copy_without_the_header_needs_no_server(module, ui, slicer, volume) -
     assert copy.GetName() == "De-risked copy (header-only)"
     assert np.array_equal(slicer.util.arrayFromVolume(copy), slicer.util.arrayFromVolume(volume))
     assert copy.GetSpacing() == (0.5, 0.7, 2.0)
+    assert ui.measuresMessageLabel.text.endswith("The scan itself is as it was.")
     assert not copy.GetAttribute("DICOM.instanceUIDs")
     slicer.util.arrayFromVolume(copy)[:] = 0
     assert slicer.util.arrayFromVolume(volume).any()  # they share no pixels

@@ -23,7 +23,7 @@ class MeasuresLogic(VTKObservationMixin):
     changed
         The document (reid-measures/1) or None: there is another one, or the one there was holds no more.
     added
-        The new volume node.
+        The new volume node, and whether values beyond the display window were cut to its ends in it.
     failed
         One sentence for the user.
 
@@ -83,11 +83,11 @@ class MeasuresLogic(VTKObservationMixin):
             self.failed.emit(str(error))
             return
         if measure == HEADER_ONLY:
-            self.added.emit(add_plain_copy(volume))
+            self.added.emit(add_plain_copy(volume), False)
             return
         self._measure = measure
-        self._volume, params = volume, self._params or self._logic.scan_params()
-        self.copying.start("copy", volume, {**params, "measures": [measure]}, TIMEOUT)
+        self._volume, self._params = volume, self._params or self._logic.scan_params()
+        self.copying.start("copy", volume, {**self._params, "measures": [measure]}, TIMEOUT)
 
     def forget(self) -> None:
         """Forget what the measures did."""
@@ -112,7 +112,7 @@ class MeasuresLogic(VTKObservationMixin):
         except PanelError as error:
             self.failed.emit(str(error))
             return
-        self.added.emit(copy)
+        self.added.emit(copy, "window" in self._params)
 
     def _follow(self, volume: Any) -> None:
         """Stop trying, and forget, with another volume, and with this one once its pixels change."""

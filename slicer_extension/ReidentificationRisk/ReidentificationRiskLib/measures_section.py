@@ -126,6 +126,9 @@ class MeasuresSection(Section):
         chosen = [item.text() for item in table.selectedItems() if item.column() == 0]
         return next((row for row in self.measures.rows() if str(row.get("measure")) in chosen), None)
 
-    def _on_added(self, copy: Any) -> None:
-        self.message.say(_("'{name}' is in the scene. The scan itself is as it was.").format(name=copy.GetName()))
+    def _on_added(self, copy: Any, cut: bool) -> None:
+        said = _("'{name}' is in the scene. The scan itself is as it was.").format(name=copy.GetName())
+        if cut:
+            said += " " + _("In the copy, values beyond the display window are cut to its ends.")
+        self.message.say(said)
         self.update()
