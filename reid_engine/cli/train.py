@@ -30,6 +30,7 @@ DEFAULTS = TrainingSettings()
 @click.option(
     "--train-size", type=click.IntRange(32, 1024), metavar="PX", help="Side while it learns; a smaller one is faster."
 )
+@click.option("--late-size", type=click.IntRange(32, 1024), metavar="PX", help="Side in the last 30 % of the epochs.")
 @click.option("--half", is_flag=True, help="Store the weights in 16 bits.")
 @click.option("--loss", type=click.Choice(LOSSES), default=DEFAULTS.loss, show_default=True, help="What is minimised.")
 @click.option("--epochs", type=click.IntRange(1, 10_000), default=DEFAULTS.epochs, show_default=True, help="At most.")

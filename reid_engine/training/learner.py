@@ -16,6 +16,7 @@ from reid_engine.training.loss import make_loss
 from reid_engine.training.pictures import Pictures
 from reid_engine.training.sampler import BatchSampler
 from reid_engine.training.schedule import (
+    LATE_FROM,
     STATISTICS_IMAGES,
     STATISTICS_UNTIL,
     default_rate,
@@ -96,6 +97,8 @@ class Learner:
         """
         rng = np.random.default_rng([self.settings.seed, epoch])
         settings = self.settings
+        late = settings.late_size and epoch >= LATE_FROM * settings.epochs
+        size = settings.late_size if late else settings.train_size
         large = self.sampler.smallest >= STATISTICS_IMAGES and epoch < STATISTICS_UNTIL * settings.epochs
         unfreeze(self.network, all_stages=epoch >= settings.frozen_epochs, statistics=large)
         total = 0.0
@@ -103,12 +106,12 @@ class Learner:
             torch.manual_seed(int(rng.integers(2**62)))
             for done, places in enumerate(self.sampler.epoch(rng)):
                 self._set_rate(epoch * self.sampler.batches + done)
-                total += self._step(places, rng)
+                total += self._step(places, size, rng)
                 tick(done + 1)
         return total / self.sampler.batches
 
-    def _step(self, places: Ints, rng: np.random.Generator) -> float:
-        squares = resize_squares(self.pictures.squares[self._choose(places, rng)], self.settings.train_size)
+    def _step(self, places: Ints, size: int | None, rng: np.random.Generator) -> float:
+        squares = resize_squares(self.pictures.squares[self._choose(places, rng)], size)
         inputs = as_input(second_visit(squares, rng).to(self.device), self.recipe)
         with self._mixed():
             features = self.network(self._laid_out(inputs))

@@ -12,6 +12,9 @@ STATISTICS_IMAGES = 32
 STATISTICS_UNTIL = 0.8
 """Share of the epochs after which the batch norms keep what they have, as they will when the encoder is used."""
 
+LATE_FROM = 0.7
+"""Share of the epochs after which pictures have the late size."""
+
 LAST_STAGES = 1 / 3
 """Share of the network's stages that is trained from the start; the others join later."""
 

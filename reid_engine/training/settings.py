@@ -37,6 +37,8 @@ class TrainingSettings:
         Side of the pictures while it learns, in pixels; None takes that of the encoder. Smaller ones save time, and a
         network sees more in pictures that are somewhat larger than those it learnt from (Touvron et al., Fixing the
         train-test resolution discrepancy, NeurIPS 2019).
+    late_size
+        The same for the last three tenths of the epochs; None takes `train_size`.
     half
         Whether the weights are rounded to 16 bits, which halves their file, before they are judged.
     """
@@ -53,6 +55,7 @@ class TrainingSettings:
     fold: int = 0
     choosing: bool = True
     train_size: int | None = None
+    late_size: int | None = None
     half: bool = False
 
     def to_json(self) -> dict[str, Any]:
