@@ -95,7 +95,7 @@ def compare(ui: Any, rank: int) -> None:
         raise RuntimeError(ui.compareLabel.text)
 
 
-def beside(panel: Any, volume: Any, as_it_is: bool) -> Any:
+def beside(panel: Any, volume: Any, as_it_is: bool, view_width: int = VIEW_WIDTH) -> Any:
     """Give a window with the panel on the left and slice views on the right, as Slicer has them.
 
     One view that shows the whole slice, or the layout's own views as they are.
@@ -116,18 +116,18 @@ def beside(panel: Any, volume: Any, as_it_is: bool) -> Any:
     side_by_side = manager.layout == slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView
     views = [qt.QLabel() for _ in range(2 if side_by_side else 1)]
     for view in views:
-        view.setFixedWidth(VIEW_WIDTH)
+        view.setFixedWidth(view_width)
         row.addWidget(view)
     window.show()
-    fit_to_width(window, PANEL_WIDTH + len(views) * (VIEW_WIDTH + 2))
+    fit_to_width(window, PANEL_WIDTH + len(views) * (view_width + 2))
     for view, name, colour in zip(views, ("Red", "Yellow"), ("#f34a33", "#edd54c"), strict=False):
         logic = manager.sliceWidget(name).sliceLogic()
         if as_it_is:
-            resize_view(logic, VIEW_WIDTH, window.height)
-        shown = grab_view(logic) if as_it_is else render_slice(volume, VIEW_WIDTH, window.height)
+            resize_view(logic, view_width, window.height)
+        shown = grab_view(logic) if as_it_is else render_slice(volume, view_width, window.height)
         picture = qt.QPixmap.fromImage(shown)
         painter = qt.QPainter(picture)
-        painter.fillRect(0, 0, VIEW_WIDTH, 4, qt.QColor(colour))
+        painter.fillRect(0, 0, view_width, 4, qt.QColor(colour))
         painter.setPen(qt.QColor("white"))
         in_view = slicer.mrmlScene.GetNodeByID(logic.GetSliceCompositeNode().GetBackgroundVolumeID())
         painter.drawText(10, 24, f"{name[0]}    {(in_view or volume).GetName()}")
