@@ -216,6 +216,37 @@ def test_coloured_texts_bring_their_own_ground(style: str, slicer) -> None:
         assert (bright + 0.05) / (dark + 0.05) >= 4.5, (ink, ground)
 
 
+def test_texts_without_a_ground_follow_the_palette(slicer, module, ui, server, volume) -> None:
+    """A user who changes Slicer's style while a result is shown must still be able to read it."""
+    import qt
+
+    ui.serverEdit.text = server.address
+    with Answering("Agree and send"):
+        ui.checkButton.click()
+    assert wait_until(lambda: not module.panel.logic.busy)
+    before, palette = slicer.app.palette(), qt.QPalette()
+    for role, colour in (("Window", "#2b2b2b"), ("WindowText", "#e6e6e6")):
+        palette.setColor(getattr(qt.QPalette, role), qt.QColor(colour))
+    try:
+        slicer.app.setPalette(palette)
+        slicer.app.processEvents()
+        labels = [label for label in module.parent.findChildren(qt.QLabel) if label.isVisibleTo(module.parent)]
+        plain = [label for label in labels if not label.styleSheet and label.parent().name != "headlineFrame"]
+        assert {"leakGuess0", "leakQuality0", "sourceLabel"} <= {label.name for label in plain}
+        assert [x.name for x in labels if x not in plain] == [
+            "stateLabel",
+            "levelLabel",
+            "sentenceLabel",
+            "detailsLabel",
+        ]
+        inks = {label.name: label.palette.color(qt.QPalette.WindowText).name() for label in plain}
+        assert set(inks.values()) == {"#e6e6e6"}, inks
+        assert next(label for label in plain if label.name == "leakGuess0").font.bold()
+    finally:
+        slicer.app.setPalette(before)
+        slicer.app.processEvents()
+
+
 def sentences(tree: ast.AST) -> list[str]:
     """Give the texts that are handed to a widget or to ``say`` as they are written, past translation."""
     showing = {"setText", "setToolTip", "setWindowTitle", "say", "addItem", "setPlaceholderText", "_say"}

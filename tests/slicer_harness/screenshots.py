@@ -75,7 +75,7 @@ def take_pictures(wanted: Any, folder: Path) -> None:
     address = f"http://127.0.0.1:{port}"
     show_first(wanted.out)
     show_no_server(wanted.out, address)
-    with start(gallery, port=port, options={"images": "yes"}, log=folder / "server.log") as server:
+    with start(gallery, folder / "cohort", port=port, options={"images": "yes"}, log=folder / "server.log") as server:
         cast = choose_scans(wanted, server.url, folder)
         for level in ("low", "unknown"):
             show_level(wanted.out, address, getattr(cast, level), level)

@@ -55,7 +55,9 @@ def _block(leak: Leak, i: int) -> Any:
     grid.setContentsMargins(0, 0, 0, 4)
     grid.setVerticalSpacing(2)
     guess = _label(f"leakGuess{i}", f"{leak.attribute}: {leak.guess}", _("The attribute, and what is guessed of it."))
-    guess.setStyleSheet("font-weight: bold;")
+    bold = guess.font  # no style sheet: that would keep the colours of the palette it was made under
+    bold.setBold(True)
+    guess.setFont(bold)
     grid.addWidget(guess, 0, 0, 1, 2)
     if leak.p is not None:
         chance = _label(f"leakChance{i}", _chance(leak), _("The guess's probability, and what it would be unseen."))
