@@ -20,10 +20,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from slicer_harness import start as start_slicer
+from slicer_harness import tutorial
 from slicer_harness.picture import PANEL_WIDTH, beside, compare, show_as_slicer_does
 
 SMALL_WIDTH = 320
-VIEW_WIDTH = 400
+VIEW_WIDTH = 320
 MODALITY, OTHER_MODALITY = "CXR", "CFP"  # the one that is enrolled, and one that is not
 SEED = 3
 TRIES = {"high": 12, "low": 60}
@@ -80,6 +81,8 @@ def take_pictures(wanted: Any, folder: Path) -> None:
         for level in ("low", "unknown"):
             show_level(wanted.out, address, getattr(cast, level), level)
         show_high(wanted.out, address, cast.high)
+        forget_everything()
+        tutorial.take_pictures(address, cast.high, wanted.out)
 
 
 # Who is enrolled, and who is not
@@ -198,7 +201,7 @@ def show_level(out: Path, address: str, scan: Path, level: str) -> None:
 
 
 def show_high(out: Path, address: str, scan: Path) -> None:
-    """Show a check that runs, its result in its several looks, and what the other sections say of that scan."""
+    """Show a check that runs, and its result in several looks."""
     import slicer
 
     with opened(scan) as panel:
@@ -217,41 +220,10 @@ def show_high(out: Path, address: str, scan: Path) -> None:
         save(panel, out / "state-small.png", ui.sentenceLabel.text, SMALL_WIDTH)
         with dark():
             save(panel, out / "state-dark.png", ui.sentenceLabel.text)
-        show_measures(panel, out / "measures.png")
-        show_header(panel, out / "header.png")
         compare(ui, 1)
         if slicer.app.layoutManager().layout != slicer.vtkMRMLLayoutNode.SlicerLayoutSideBySideView:
             raise RuntimeError("the match does not stand beside the scan")
         save_beside(panel, volume, out / "state-high.png", f"{ui.sentenceLabel.text} {ui.compareLabel.text}")
-
-
-def show_measures(panel: Any, file: Path) -> None:
-    """Show what would lower the risk, with a measure selected that does."""
-    ui = panel.ui
-    measures = section(panel, "MeasuresSection").measures
-    ui.measuresSection.setChecked(True)
-    ui.tryMeasuresButton.click()
-    wait_for(lambda: not measures.busy and (measures.document or ui.measuresMessageLabel.text), "no measures came")
-    if not measures.document:
-        raise RuntimeError(ui.measuresMessageLabel.text)
-    lowering = [i for i, row in enumerate(measures.rows()) if row["lowers"]]
-    named = [ui.measuresTable.item(i, 0).text() for i in range(ui.measuresTable.rowCount)]
-    chosen = str(measures.rows()[lowering[0] if lowering else 0]["measure"])
-    ui.measuresTable.selectRow(named.index(chosen))
-    save(panel, file, ui.measuresBeforeLabel.text, only="measuresSection")
-    ui.measuresSection.setChecked(False)
-
-
-def show_header(panel: Any, file: Path) -> None:
-    """Show what the header still says."""
-    ui = panel.ui
-    ui.headerSection.setChecked(True)
-    ui.headerButton.click()
-    wait_for(lambda: ui.headerTable.rowCount or ui.headerMessageLabel.text, "nobody looked at the header")
-    if not ui.headerTable.rowCount:
-        raise RuntimeError(ui.headerMessageLabel.text)
-    save(panel, file, ui.headerSummaryLabel.text, only="headerSection")
-    ui.headerSection.setChecked(False)
 
 
 # Acting as a user
@@ -260,14 +232,12 @@ def show_header(panel: Any, file: Path) -> None:
 @contextmanager
 def opened(scan: Path | None = None) -> Iterator[Any]:
     """Open the panel in an empty scene, or one with a scan that is selected, by somebody who never opened it before."""
-    import qt
     import slicer
 
     from slicer_harness.driving import open_module
     from slicer_harness.scene import load_volume
 
-    qt.QSettings().clear()
-    slicer.mrmlScene.Clear(0)
+    forget_everything()
     volume = None if scan is None else load_volume(scan, "scan")
     widget = open_module()
     try:
@@ -279,6 +249,15 @@ def opened(scan: Path | None = None) -> Iterator[Any]:
         widget.parent.hide()
         widget.parent.deleteLater()
         slicer.app.processEvents()
+
+
+def forget_everything() -> None:
+    """Empty the scene and the user's settings, which lie in a folder of this process."""
+    import qt
+    import slicer
+
+    qt.QSettings().clear()
+    slicer.mrmlScene.Clear(0)
 
 
 def check(panel: Any, address: str) -> None:
@@ -309,11 +288,6 @@ def wait_for(condition: Callable[[], Any], complaint: str) -> None:
         raise RuntimeError(complaint)
 
 
-def section(panel: Any, name: str) -> Any:
-    """Give one of the panel's sections by its class."""
-    return next(section for section in panel.sections if type(section).__name__ == name)
-
-
 @contextmanager
 def dark() -> Iterator[None]:
     """Give the application a dark palette for a while."""
@@ -336,20 +310,15 @@ def dark() -> Iterator[None]:
 # Pictures
 
 
-def save(panel: Any, file: Path, shows: str, width: int = PANEL_WIDTH, only: str = "") -> None:
-    """Save what the panel, or only this section of it, shows at a width."""
+def save(panel: Any, file: Path, shows: str, width: int = PANEL_WIDTH) -> None:
+    """Save what the panel shows at a width."""
     from slicer_harness.driving import fit_to_width
 
     window = panel.root.window()
-    parts = [part.widget for part in panel.sections if part.widget.isVisibleTo(panel.root)]
-    for part in parts:
-        part.setVisible(not only or part.name in (only, ""))
     fit_to_width(window, width)
     if window.width != width:
         raise RuntimeError(f"{file.name}: the panel cannot be {width} pixels wide, it needs {window.width}")
     write(window.grab(), file, shows)
-    for part in parts:
-        part.setVisible(True)
 
 
 def save_beside(panel: Any, volume: Any, file: Path, shows: str) -> None:
@@ -360,17 +329,18 @@ def save_beside(panel: Any, volume: Any, file: Path, shows: str) -> None:
 
 
 def write(picture: Any, file: Path, shows: str) -> None:
-    """Write a picture, with fewer colours where it would be too large for a repository."""
+    """Write a picture, packed as small as it goes without a loss."""
     from PIL import Image
 
     if not picture.save(str(file)):
         raise OSError(f"'{file}' cannot be written")
+    with Image.open(file) as written:
+        packed = written.convert("RGB")
+    packed.save(file, optimize=True)
     if file.stat().st_size > LARGEST:
-        with Image.open(file) as full:
-            fewer = full.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-        fewer.save(file, optimize=True)
-    if file.stat().st_size > LARGEST:
-        raise RuntimeError(f"{file.name} has more than {LARGEST // 1000} kB; give a smaller --size")
+        raise RuntimeError(
+            f"{file.name} has {file.stat().st_size // 1000} kB and should have {LARGEST // 1000} at most"
+        )
     print(f"{file.name}: {' '.join(shows.split())}", flush=True)
 
 
