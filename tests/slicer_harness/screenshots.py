@@ -323,9 +323,11 @@ def save(panel: Any, file: Path, shows: str, width: int = PANEL_WIDTH) -> None:
 
 def save_beside(panel: Any, volume: Any, file: Path, shows: str) -> None:
     """Save the panel with the views as they are on its right."""
-    window = beside(panel.root.window(), volume, True, VIEW_WIDTH)
+    module = panel.root.window()
+    window = beside(module, volume, True, VIEW_WIDTH)
     write(window.grab(), file, shows)
     window.hide()
+    module.setParent(None)  # or it would go with the window
 
 
 def write(picture: Any, file: Path, shows: str) -> None:
