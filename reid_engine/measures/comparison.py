@@ -168,7 +168,7 @@ def to_document(before: Outcome, rows: Iterable[Comparison]) -> dict[str, Any]:
 
 
 _ALL = 10**9
-_LEAST_CHANGE = 1e-6  # of a log10 ratio; less is rounding
+_LEAST_CHANGE = 0.05  # of a log10 ratio, an eighth of the ratio; less changes nothing that anybody would see
 
 
 def _find(name: str, scan: Scan) -> Measure:

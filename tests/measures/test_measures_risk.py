@@ -35,7 +35,7 @@ def test_each_row_is_a_check_of_the_copy(phantom_gallery, encoder, tmp_path):
         assert row.after.rank_subject == own["rank"]
         if row.after.p_reidentified is not None:
             assert row.after.llr_subject == own["llr"]
-            assert row.lowers == (own["llr"] < before.llr_subject - 1e-6)
+            assert row.lowers == (own["llr"] < before.llr_subject - 0.05)
     by_name = {row.measure.name: row for row in rows}
     assert by_name["header-only"].lowers is False
     assert by_name["header-only"].after.llr_subject == before.llr_subject

@@ -1,10 +1,12 @@
 """The whole way: widgets, the client's process, the MONAI Label server's process, the engine, and back."""
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dicom_files import IDENTIFIERS, make_dicom, save_dicom
 from PIL import Image
 from slicer_harness import MODULE
 from slicer_harness.driving import Answering, wait_until
@@ -262,3 +264,55 @@ def test_the_servers_own_studies_are_checked(module, address: str, slicer) -> No
     done = [row for row in batch.rows if row.report]
     assert len(done) >= 3
     assert not [row for row in batch.rows if row.note]
+
+
+def test_the_whole_story_from_a_dicom_file_to_the_saved_report(module, address: str, slicer, tmp_path: Path) -> None:
+    """A clinician's hour: a scan with a header, a check with why, the match, the measures, the header, the report."""
+    from slicer_harness.scene import load_volume
+
+    pixels = phantom_scan("CXR", 4, NEW_VISIT, SEED, SIZE)
+    dataset = make_dicom(pixels.astype(np.uint16) * 16, Modality="DX", WindowCenter=2040, WindowWidth=4080)
+    volume = load_volume(save_dicom(tmp_path / "a.dcm", dataset), "scan")
+    ui, manager = module.panel.ui, slicer.app.layoutManager()
+    red = manager.sliceWidget("Red").mrmlSliceCompositeNode()
+    red.SetBackgroundVolumeID(volume.GetID())
+    before = manager.layout
+
+    ui.explainCheck.setChecked(True)
+    report = check_volume(module, volume, address)
+    assert report["scan"]["modality"] == "CXR"
+    assert ui.levelLabel.text
+    assert red.GetForegroundVolumeID()
+    ui.matchesTable.selectRow(0)
+    assert wait_until(lambda: ui.compareLabel.text.startswith("Left"), 60)
+    ui.backButton.click()
+    assert manager.layout == before
+
+    measures = section_of(module, "MeasuresSection").measures
+    ui.tryMeasuresButton.click()
+    assert wait_until(lambda: not measures.busy, 120)
+    names = [ui.measuresTable.item(i, 0).text() for i in range(ui.measuresTable.rowCount)]
+    ui.measuresTable.selectRow(names.index("down-sample"))
+    ui.copyButton.click()
+    assert wait_until(lambda: not measures.busy, 120)
+    assert slicer.util.getNode("De-risked copy (down-sample)") is not None
+
+    ui.headerButton.click()
+    assert wait_until(lambda: not section_of(module, "HeaderSection").header.busy, 60)
+    cells = [(i, j) for i in range(ui.headerTable.rowCount) for j in range(ui.headerTable.columnCount)]
+    hidden = " ".join(ui.headerTable.item(i, j).text() for i, j in cells if ui.headerTable.item(i, j))
+    assert "Patient's Name" in hidden
+    assert not [value for value in IDENTIFIERS.values() if value in hidden]
+
+    for kind in ("html", "pdf", "json"):
+        path = tmp_path / f"report.{kind}"
+        section_of(module, "ReportSection").ask_path = lambda *asked, path=path: str(path)
+        getattr(ui, f"{kind}Button").click()
+        assert path.stat().st_size > 1000
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert report["matches"][0]["subject_id"] in page
+    assert "down-sample" in page
+    assert not [value for value in IDENTIFIERS.values() if value in page]
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    kept = [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLTextNode")]
+    assert any(name.startswith("Re-id") for name in kept)
