@@ -20,6 +20,8 @@ class Circumstances:
         Why there is no calibration.
     in_domain
         As in `Evidence`.
+    absent
+        Nobody is enrolled with images of the modality.
     copies
         Enrolled images that are nearly the same picture.
     copy_alone
@@ -40,6 +42,7 @@ class Circumstances:
     unfitted: bool = False
     uncalibrated: str | None = None
     in_domain: bool | None = True
+    absent: bool = False
     copies: int = 0
     copy_alone: bool = False
     same_day: bool = False
@@ -63,6 +66,8 @@ def caveats(case: Circumstances) -> tuple[str, ...]:
 
 
 def _domain(case: Circumstances) -> list[str]:
+    if case.absent:
+        return ["The scan looks like nothing that is enrolled."] if case.in_domain is False else []
     if case.in_domain is False:
         return [
             f"The scan does not look like the {case.modality} images of this gallery, so nothing that was measured on "

@@ -192,8 +192,14 @@ class _Case:
         return distance, distance <= 1.0
 
     def _any_domain(self) -> tuple[float, bool | None]:
-        """Without a modality: outside if the scan is like nothing that is enrolled."""
-        domains = [roster.attack.domain for roster in self.view.rosters.values() if roster.attack]
+        """Without enrolled images of its kind: outside if the scan is like nothing that is enrolled."""
+        own = self.encoder.own_networks
+        rosters = [
+            roster
+            for modality, roster in self.view.rosters.items()
+            if not own & {modality, self.scan.modality}  # features of two networks do not compare
+        ]
+        domains = [roster.attack.domain for roster in rosters if roster.attack]
         known = [domain.distance(self.vector) for domain in domains if domain]
         if not known or len(known) < len(self.view.rosters):
             return math.nan, None
@@ -308,7 +314,12 @@ class _Case:
 
     def _circumstances(self, matches: Sequence[Mapping[str, Any]], baseline: Mapping[str, Any] | None) -> Circumstances:
         roster, found = self.roster, self.found
-        case = Circumstances(self.scan.modality, in_domain=self.in_domain, guessed=self.scan.modality_source == "image")
+        case = Circumstances(
+            self.scan.modality,
+            in_domain=self.in_domain,
+            absent=roster is None,
+            guessed=self.scan.modality_source == "image",
+        )
         if roster is None or found is None:
             return case
         if roster.attack is None:

@@ -108,6 +108,8 @@ def identity(dim: int):
 class KnownEncoder:
     """Stands for an encoder whose embeddings are known: a scan carries its own, under its pixel digest."""
 
+    own_networks: frozenset[str] = frozenset()
+
     def __init__(self, dim: int):
         self.identity = identity(dim)
         self.vectors = {}

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from lib.failures import Refusal
-from lib.params import _parse, _whole
+from lib.params import read_object, whole_number
 from reid_engine.encoder.registry import IMAGENET_ENCODER, specs
 from reid_engine.encoder.trained import NAME_PATTERN
 from reid_engine.training.settings import LOSSES, TrainingSettings
@@ -32,7 +32,7 @@ class EncoderParams:
     @classmethod
     def parse(cls, text: str) -> "EncoderParams":
         """Read the request's body, a JSON object; raise :class:`Refusal` where it isn't taken."""
-        values = _parse("" if text.strip() == "null" else text, _READERS)
+        values = read_object("" if text.strip() == "null" else text, _READERS)
         given = {key: _READERS[key](value) for key, value in values.items() if value is not None}
         if "name" not in given:
             raise Refusal(422, "name is missing: what the encoder is to be called")
@@ -81,10 +81,10 @@ def _one_of(name: str, known: tuple[str, ...]) -> Callable[[Any], str]:
 _READERS: dict[str, Callable[[Any], Any]] = {
     "name": _name,
     "encoder": _one_of("encoder", tuple(spec.name for spec in specs())),
-    "size": _whole("size", 32, 1024),
+    "size": whole_number("size", 32, 1024),
     "loss": _one_of("loss", LOSSES),
-    "epochs": _whole("epochs", 1, 1000),
-    "subjects": _whole("subjects", 2, 256),
-    "images": _whole("images", 2, 64),
-    "seed": _whole("seed", 0, 2**31),
+    "epochs": whole_number("epochs", 1, 1000),
+    "subjects": whole_number("subjects", 2, 256),
+    "images": whole_number("images", 2, 64),
+    "seed": whole_number("seed", 0, 2**31),
 }

@@ -33,7 +33,7 @@ class ScanParams:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read the form field ``params``, a JSON object; raise :class:`Refusal` where it isn't taken."""
-        values = _parse(text, [field.name for field in fields(cls)])
+        values = read_object(text, [field.name for field in fields(cls)])
         return cls(**{key: _READERS[key](value) for key, value in values.items() if value is not None})
 
     @classmethod
@@ -70,7 +70,7 @@ class ProbeParams:
     @classmethod
     def parse(cls, text: str) -> "ProbeParams":
         """Read the request's body, a JSON object or nothing; raise :class:`Refusal` where it isn't taken."""
-        values = _parse("" if text.strip() == "null" else text, ("attributes",))
+        values = read_object("" if text.strip() == "null" else text, ("attributes",))
         given = values.get("attributes")
         return cls(None if given is None else _attributes(given))
 
@@ -85,7 +85,7 @@ class ProbeParams:
         return {} if self.attributes is None else {"attributes": list(self.attributes)}
 
 
-def _parse(text: str, known: Collection[str]) -> dict[str, Any]:
+def read_object(text: str, known: Collection[str]) -> dict[str, Any]:
     """Read a JSON object of known keys; an empty text is an empty one."""
     if len(text) > LONGEST:
         raise Refusal(413, "params is too long")
@@ -135,7 +135,9 @@ def _number(value: Any) -> float:
         return math.nan
 
 
-def _whole(name: str, least: int, most: int) -> Callable[[Any], int]:
+def whole_number(name: str, least: int, most: int) -> Callable[[Any], int]:
+    """Make a reader of a whole number in a range."""
+
     def read(value: Any) -> int:
         if not least <= _number(value) <= most or value != int(value):
             raise Refusal(422, f"{name} must be a whole number from {least} to {most}")
@@ -180,8 +182,8 @@ def _measures(value: Any) -> tuple[str, ...]:
 _READERS: dict[str, Callable[[Any], Any]] = {
     "modality": _modality,
     "prior_enrolled": _prior,
-    "population": _whole("population", 1, LARGEST_POPULATION),
-    "top": _whole("top", 1, MOST_MATCHES),
+    "population": whole_number("population", 1, LARGEST_POPULATION),
+    "top": whole_number("top", 1, MOST_MATCHES),
     "window": _window,
     "invert": _invert,
     "explain_subject": _subject,

@@ -46,6 +46,11 @@ class BranchedEncoder(Encoder):
         self._numbers = {modality: number for number, modality in enumerate(branches, start=1)}
         self._networks = [self.network, *(ready(branch, device) for branch in branches.values())]
 
+    @property
+    def own_networks(self) -> frozenset[str]:
+        """The branches' modalities."""
+        return frozenset(self._numbers)
+
     def prepare(self, scan: Scan) -> NDArray[np.float32]:
         """Give the input (k, 4, h, w) for a scan's k slices that are embedded; the last channel names the network."""
         inputs = self.preprocessing(scan)

@@ -54,6 +54,11 @@ class Encoder:
         self.network = ready(network, device)
 
     @property
+    def own_networks(self) -> frozenset[str]:
+        """Modalities whose features are of a network of their own, and compare with those of no other modality."""
+        return frozenset()
+
+    @property
     def dim(self) -> int:
         """Length D of an embedding."""
         return self.identity.dim

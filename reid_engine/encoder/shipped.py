@@ -15,7 +15,8 @@ FOLDER = Path(__file__).with_name("weights")
 def shipped_specs() -> tuple[EncoderSpec, ...]:
     """Give one spec a folder, by name."""
     folders = sorted(path.parent for path in FOLDER.glob(f"*/{DESCRIPTION_NAME}"))
-    return tuple(replace(read_description(folder), name=folder.name) for folder in folders)
+    place = "reid_engine/encoder/weights"
+    return tuple(replace(read_description(one), name=one.name, url=f"{place}/{one.name}") for one in folders)
 
 
 def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]) -> EncoderSpec:
@@ -34,5 +35,5 @@ def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]
         if (one.architecture, one.recipe, dict(one.options)) != (rest.architecture, rest.recipe, dict(rest.options)):
             raise ValueError(f"{one.name} is built otherwise than {rest.name}")
     branches = {modality: one.source for one in shipped for modality in one.modalities}
-    licences = dict.fromkeys([rest.licence, *(one.licence for one in shipped)])
-    return replace(rest, name=name, branches=branches, licence="; ".join(licences))  # type: ignore[arg-type]
+    licence = f"{rest.licence}; those of {', '.join(one.name for one in shipped)}" if shipped else rest.licence
+    return replace(rest, name=name, branches=branches, licence=licence)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from reid_engine.training.sampler import BatchSampler
 from reid_engine.training.schedule import (
     LATE_FROM,
     STATISTICS_IMAGES,
+    STATISTICS_OF,
     STATISTICS_UNTIL,
     default_rate,
     rate_factor,
@@ -99,8 +100,9 @@ class Learner:
         settings = self.settings
         late = settings.late_size and epoch >= LATE_FROM * settings.epochs
         size = settings.late_size if late else settings.train_size
-        large = self.sampler.smallest >= STATISTICS_IMAGES and epoch < STATISTICS_UNTIL * settings.epochs
-        unfreeze(self.network, all_stages=epoch >= settings.frozen_epochs, statistics=large)
+        large = self.sampler.smallest >= STATISTICS_IMAGES and len(self.rows) >= STATISTICS_OF
+        follow = large and epoch < STATISTICS_UNTIL * settings.epochs
+        unfreeze(self.network, all_stages=epoch >= settings.frozen_epochs, statistics=follow)
         total = 0.0
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(int(rng.integers(2**62)))

@@ -9,6 +9,9 @@ WARM_UP = 0.1
 STATISTICS_IMAGES = 32
 """Images of a batch from which on its mean and deviation are good enough to normalise by."""
 
+STATISTICS_OF = 500
+"""Training images from which on batch norms follow the batches; with few, what they have is the better guess."""
+
 STATISTICS_UNTIL = 0.8
 """Share of the epochs after which the batch norms keep what they have, as they will when the encoder is used."""
 

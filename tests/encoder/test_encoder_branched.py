@@ -74,7 +74,7 @@ def test_the_fingerprint_follows_every_branch(branched, parts):
 def test_it_says_what_it_is_made_of(parts):
     spec = branched_spec("branched", parts[0], tuple(parts[1:]))
     assert spec.describe()["own_weights_for"] == ["CXR", "OCT"]
-    assert (spec.licence, spec.modalities) == ("of any; of CXR; of OCT", ("any",))
+    assert (spec.licence, spec.modalities) == ("of any; those of CXR, OCT", ("any",))
     assert spec.at_hand
     gone = replace(spec, branches={"CXR": FolderWeights(Path("gone.safetensors"))})
     assert not gone.at_hand
