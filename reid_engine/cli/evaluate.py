@@ -118,12 +118,14 @@ def evaluate(
 
 
 def _unseen(samples: "Cohort", encoders: tuple[str, ...]) -> "Cohort":
-    if len(encoders) != 1:
-        raise EncoderError("--unseen takes one trained encoder; name it with --encoder")
     from reid_engine.encoder import find_spec
+    from reid_engine.encoder.spec import FolderWeights
     from reid_engine.training.unseen import unseen_part
 
-    return unseen_part(samples, find_spec(encoders[0]))
+    trained = [spec for spec in map(find_spec, encoders) if isinstance(spec.source, FolderWeights)]
+    if len(trained) != 1:
+        raise EncoderError("--unseen takes one trained encoder; name it with --encoder, beside others if you like")
+    return unseen_part(samples, trained[0])
 
 
 def _limits(given: list[tuple[str, str]]) -> "tuple[Limit, ...]":

@@ -70,6 +70,13 @@ def test_the_encoder_is_taken_by_every_command(tmp_path, small_cohort):
     done = invoke("evaluate", small_cohort, "--out", tmp_path / "report", "--encoder", out, "--no-baselines", "--json")
     assert done.exit_code == 0, done.stderr
     assert name in {row["encoder"] for row in json.loads(done.stdout)["results"]}
+    words = ["--encoder", out, "--encoder", "efficientnet-lite0", "--unseen", "--no-baselines", "--json"]
+    done = invoke("evaluate", small_cohort, "--out", tmp_path / "unseen", *words)
+    assert done.exit_code == 0, done.stderr
+    assert {row["subjects"] for row in json.loads(done.stdout)["results"] if row["stratum"] == "all"} <= {0, 2}
+    done = invoke("evaluate", small_cohort, "--out", tmp_path / "unseen", "--unseen")
+    assert done.exit_code == 2
+    assert "--unseen takes one trained encoder" in done.stderr
     out.rename(tmp_path / "elsewhere")
     done = invoke("check", scan, "--gallery", gallery)
     assert done.exit_code == 2
