@@ -22,6 +22,8 @@ class Circumstances:
         As in `Evidence`.
     absent
         Nobody is enrolled with images of the modality.
+    trained
+        The encoder was trained on identities.
     copies
         Enrolled images that are nearly the same picture.
     copy_alone
@@ -43,6 +45,7 @@ class Circumstances:
     uncalibrated: str | None = None
     in_domain: bool | None = True
     absent: bool = False
+    trained: bool = False
     copies: int = 0
     copy_alone: bool = False
     same_day: bool = False
@@ -61,6 +64,11 @@ def caveats(case: Circumstances) -> tuple[str, ...]:
         said.append("The gallery has changed since it was fitted, so there are no probabilities; fit it again.")
     if case.uncalibrated:
         said.append(f"There are no probabilities for {case.modality}: {case.uncalibrated}.")
+    if case.trained:
+        said.append(
+            "The encoder was trained to tell people apart, so it may take a scan of quite another kind for one of the "
+            "gallery's: look whether the scan is what it should be."
+        )
     said += _domain(case) + _copies(case) + _comparison(case)
     return tuple(said)
 

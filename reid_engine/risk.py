@@ -318,6 +318,7 @@ class _Case:
             self.scan.modality,
             in_domain=self.in_domain,
             absent=roster is None,
+            trained=roster is not None and self.encoder.knows_people(self.scan.modality),
             guessed=self.scan.modality_source == "image",
         )
         if roster is None or found is None:

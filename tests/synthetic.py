@@ -110,6 +110,9 @@ class KnownEncoder:
 
     own_networks: frozenset[str] = frozenset()
 
+    def knows_people(self, modality):
+        return False
+
     def __init__(self, dim: int):
         self.identity = identity(dim)
         self.vectors = {}

@@ -51,6 +51,10 @@ class BranchedEncoder(Encoder):
         """The branches' modalities."""
         return frozenset(self._numbers)
 
+    def knows_people(self, modality: str) -> bool:
+        """Whether a modality has a branch."""
+        return modality in self._numbers
+
     def prepare(self, scan: Scan) -> NDArray[np.float32]:
         """Give the input (k, 4, h, w) for a scan's k slices that are embedded; the last channel names the network."""
         inputs = self.preprocessing(scan)

@@ -17,7 +17,7 @@ from reid_engine.encoder.identity import EncoderIdentity
 from reid_engine.encoder.pooling import pool_batches
 from reid_engine.encoder.preprocessing import PREPROCESSING_VERSION, Preprocessing
 from reid_engine.encoder.registry import DEFAULT_ENCODER, find_spec
-from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.encoder.spec import EncoderSpec, FolderWeights
 from reid_engine.encoder.weights import Fitted, fit_state, hash_state, read_state
 from reid_engine.encoder.weights_folder import find_weights
 from reid_engine.errors import EncoderError
@@ -57,6 +57,10 @@ class Encoder:
     def own_networks(self) -> frozenset[str]:
         """Modalities whose features are of a network of their own, and compare with those of no other modality."""
         return frozenset()
+
+    def knows_people(self, modality: str) -> bool:
+        """Whether a modality's features were trained to tell people apart, and with that to overlook other things."""
+        return isinstance(self.spec.source, FolderWeights)
 
     @property
     def dim(self) -> int:

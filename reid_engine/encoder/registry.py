@@ -10,7 +10,10 @@ from reid_engine.errors import EncoderError
 IMAGENET_ENCODER = "efficientnet-lite0"
 """What knows natural images alone: a baseline, and what training starts from."""
 
-DEFAULT_ENCODER = "reid-lite0"
+DEFAULT_ENCODER = IMAGENET_ENCODER
+"""It finds fewer people than what was trained to, and tells better whether a scan is of the gallery's kind."""
+
+BRANCHED_ENCODER = "reid-lite0"
 """The ImageNet encoder, with weights that were trained to re-identify where this package carries them."""
 
 TIMM_PREFIX = "timm:"
@@ -204,9 +207,9 @@ _RAD_DINO = EncoderSpec(
 _SHIPPED = shipped_specs()
 
 _SPECS = (
-    branched_spec(DEFAULT_ENCODER, _lite(0, 224), _SHIPPED),
-    *_SHIPPED,
     _lite(0, 224),
+    branched_spec(BRANCHED_ENCODER, _lite(0, 224), _SHIPPED),
+    *_SHIPPED,
     _lite(2, 260),
     _dinov2("s", 384),
     _dinov2("b", 768),

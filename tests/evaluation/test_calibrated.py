@@ -51,4 +51,6 @@ def test_a_large_cohort_is_sampled_by_whole_subjects(case, monkeypatch):
     assert np.isin(population.codes, chosen).sum() == len(checks.images)
     place = {int(image): p for image, p in zip(found.checks.images, found.checks.p, strict=True)}
     for image, p in zip(checks.images, checks.p, strict=True):
-        assert p == pytest.approx(place[int(image)], abs=1e-9)
+        assert p == pytest.approx(
+            place[int(image)], abs=1e-6
+        )  # sums of float32, whose order depends on the number of rows
