@@ -16,11 +16,11 @@ from reid_engine.training.loss import make_loss
 from reid_engine.training.pictures import Pictures
 from reid_engine.training.sampler import BatchSampler
 from reid_engine.training.schedule import (
-    LATE_FROM,
     STATISTICS_IMAGES,
     STATISTICS_OF,
     STATISTICS_UNTIL,
     default_rate,
+    picture_size,
     rate_factor,
     unfreeze,
 )
@@ -98,8 +98,7 @@ class Learner:
         """
         rng = np.random.default_rng([self.settings.seed, epoch])
         settings = self.settings
-        late = settings.late_size and epoch >= LATE_FROM * settings.epochs
-        size = settings.late_size if late else settings.train_size
+        size = picture_size(epoch, settings.epochs, settings.train_size, settings.late_size)
         large = self.sampler.smallest >= STATISTICS_IMAGES and len(self.rows) >= STATISTICS_OF
         follow = large and epoch < STATISTICS_UNTIL * settings.epochs
         unfreeze(self.network, all_stages=epoch >= settings.frozen_epochs, statistics=follow)

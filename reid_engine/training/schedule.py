@@ -36,6 +36,11 @@ def rate_factor(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise + 1) / max(steps - rise + 1, 1)))
 
 
+def picture_size(epoch: int, epochs: int, size: int | None, late_size: int | None) -> int | None:
+    """Give the side of the pictures in epoch 0..epochs-1, in pixels; None is that of the encoder."""
+    return late_size if late_size and epoch >= LATE_FROM * epochs else size
+
+
 def default_rate(architecture: str) -> float:
     """Give the learning rate of a timm architecture: transformers take a tenth of what convolutions do."""
     return TRANSFORMER_RATE if architecture.startswith(("vit_", "deit", "beit", "eva")) else CONVOLUTIONAL_RATE

@@ -35,7 +35,8 @@ def unseen_part(cohort: Cohort, spec: EncoderSpec) -> Cohort:
         It was not trained by ``reid-engine train``, or on another cohort.
     """
     told = _card(spec).get("split")
-    if not told:
+    kinds = {"seed": int, "fold": int, "choosing": bool, "judged": str}
+    if not isinstance(told, dict) or any(type(told.get(name)) is not kind for name, kind in kinds.items()):
         raise TrainingError(f"{spec.name}: its card does not say which subjects it has seen; train it again")
     subjects = [sample.subject_id for sample in cohort.samples]
     split = split_subjects(

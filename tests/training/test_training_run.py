@@ -290,3 +290,35 @@ def test_without_choosing_all_epochs_are_run_and_the_last_is_kept(train_small, s
     with pytest.raises(Stopped):
         train_small(tmp_path / "two", progress=stop_in_epoch(1), **settings)
     assert train_small(tmp_path / "two", **settings).spec.name == result.spec.name
+
+
+def test_the_network_learns_from_pictures_of_the_size_that_is_asked_for(train_small, tmp_path, monkeypatch):
+    from reid_engine.training import learner
+
+    seen, original = [], learner.second_visit
+    monkeypatch.setattr(
+        learner, "second_visit", lambda squares, rng: seen.append(squares.shape) or original(squares, rng)
+    )
+    train_small(tmp_path / "out", choosing=False, train_size=32, late_size=48, epochs=2, frozen_epochs=0)
+    sides = [shape[-1] for shape in seen]
+    assert set(sides) == {32}  # the late size begins at 1.4 of two epochs
+    seen.clear()
+    train_small(tmp_path / "more", choosing=False, train_size=32, late_size=48, epochs=4, frozen_epochs=0)
+    sides = [shape[-1] for shape in seen]
+    assert sides == [32] * (len(sides) * 3 // 4) + [48] * (len(sides) // 4)
+
+
+@pytest.mark.parametrize("split", [None, [], {"seed": 0}, {"seed": "0", "fold": 0, "choosing": True, "judged": ""}])
+def test_a_card_that_does_not_say_whom_it_has_seen_is_refused(whole, small_cohort, tmp_path, split):
+    import shutil
+
+    from reid_engine.training.unseen import unseen_part
+
+    out = shutil.copytree(whole[0], tmp_path / "copy")
+    card = json.loads((out / "card.json").read_text())
+    (out / "card.json").write_text(json.dumps({**card, "split": split}))
+    with pytest.raises(TrainingError, match="does not say which subjects it has seen"):
+        unseen_part(read_cohort(small_cohort), find_spec(str(out)))
+    (out / "card.json").write_text("{")
+    with pytest.raises(TrainingError, match="cannot be read"):
+        unseen_part(read_cohort(small_cohort), find_spec(str(out)))

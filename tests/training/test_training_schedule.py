@@ -7,7 +7,7 @@ import torch
 
 from reid_engine.errors import TrainingError
 from reid_engine.training import loss
-from reid_engine.training.schedule import default_rate, rate_factor, stages, unfreeze
+from reid_engine.training.schedule import default_rate, picture_size, rate_factor, stages, unfreeze
 from reid_engine.training.settings import LOSSES
 
 
@@ -49,6 +49,12 @@ def test_statistics_of_what_learns_follow_the_batches_where_they_may():
     changed = {name for name, value in network.named_buffers() if not torch.equal(before[name], value)}
     assert "bn2.running_mean" in changed
     assert "bn1.running_mean" not in changed
+
+
+def test_pictures_grow_for_the_last_three_tenths():
+    assert [picture_size(epoch, 10, 128, 176) for epoch in range(10)] == [128] * 7 + [176] * 3
+    assert [picture_size(epoch, 10, 128, None) for epoch in range(10)] == [128] * 10
+    assert [picture_size(epoch, 4, None, 96) for epoch in range(4)] == [None, None, None, 96]
 
 
 def test_transformers_learn_slower():
