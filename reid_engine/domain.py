@@ -1,4 +1,7 @@
-"""Whether a scan is of the kind that the gallery holds; if not, nothing measured on the gallery applies to it."""
+"""Whether a scan is of the kind that the gallery holds; if not, nothing measured on the gallery applies to it.
+
+It is judged by what the encoder keeps beside an embedding, where it keeps something, else by the embedding itself.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,24 +38,29 @@ class Domain:
         Largest distance that is still in the domain.
     subjects
         Subjects it was fitted on.
+    by_appearance
+        Whether it is judged by appearances, else by embeddings.
     """
 
     basis: Basis
     limit: float
     subjects: int
+    by_appearance: bool = False
 
     def distance(self, vector: NDArray[np.float32]) -> float:
-        """Distance of one raw embedding ``(D,)`` in units of `limit`: at most 1 inside."""
+        """Distance of what was seen of one scan, ``(W,)``, in units of `limit`: at most 1 inside."""
         return float(self.basis.distance(vector[None])[0]) / self.limit
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Give the arrays that a gallery stores."""
-        return {**self.basis.to_arrays(), "limit": np.array(self.limit), "subjects": np.array(self.subjects)}
+        facts = {"limit": self.limit, "subjects": self.subjects, "by_appearance": self.by_appearance}
+        return {**self.basis.to_arrays(), **{name: np.array(value) for name, value in facts.items()}}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "Domain":
         """Restore what `to_arrays` gave."""
-        return cls(Basis.from_arrays(arrays), float(arrays["limit"]), int(arrays["subjects"]))
+        by_appearance = bool(arrays.get("by_appearance", False))  # older galleries do not say
+        return cls(Basis.from_arrays(arrays), float(arrays["limit"]), int(arrays["subjects"]), by_appearance)
 
 
 def fit_domain(
@@ -61,19 +69,23 @@ def fit_domain(
     folds: NDArray[np.int64],
     bases: Sequence[Basis],
     whole: Basis,
+    *,
+    by_appearance: bool = False,
 ) -> Domain | None:
     """Fit the domain of one modality; None where there are too few subjects.
 
     Parameters
     ----------
     vectors
-        ``(N, D)`` raw features.
+        ``(N, W)`` appearances, or raw features.
     codes, folds
         ``(N,)`` subject number and fold of each image.
     bases
         For each fold the axes of the other folds' images.
     whole
         The axes of all images.
+    by_appearance
+        Which of the two the vectors are.
     """
     subjects = len(np.unique(codes))
     if subjects < FEWEST_SUBJECTS:
@@ -83,7 +95,7 @@ def fit_domain(
     for fold, basis in enumerate(bases):
         held = folds == fold
         distance[held] = basis.narrowed(axes).distance(vectors[held])
-    return Domain(whole.narrowed(axes), _limit(distance, codes, subjects), subjects)
+    return Domain(whole.narrowed(axes), _limit(distance, codes, subjects), subjects, by_appearance)
 
 
 def _limit(distance: NDArray[np.float64], codes: NDArray[np.int64], subjects: int) -> float:

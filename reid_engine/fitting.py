@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reid_engine.attack import Attack, fit_attack
 from reid_engine.basis import Basis, fit_basis
-from reid_engine.domain import fit_domain
+from reid_engine.domain import Domain, fit_domain
 from reid_engine.errors import ProbeError
 from reid_engine.matcher.duplicates import near_duplicate_pairs
 from reid_engine.matcher.gallery import Gallery
@@ -185,6 +185,7 @@ class Work:
             subjects, self.table["session_id"].to_numpy(dtype=object), near, np.arange(len(rows))
         )
         self.vectors = snapshot.vectors_of(modality)[self.population.rows]
+        self.appearances = snapshot.appearances_of(modality)[self.population.rows]
         self.enough = len(rows) >= FEWEST_IMAGES
         self.bases: tuple[Basis, ...] = ()
         if self.enough and len(np.unique(self.population.folds)) > 1:
@@ -196,11 +197,16 @@ class Work:
         if not self.bases:
             gallery.save_model(attack_name, {}, {"version": VERSION, "empty": True})
             return
-        codes, folds = self.population.codes, self.population.image_folds
-        domain = fit_domain(self.vectors, codes, folds, self.bases, fit_basis(self.vectors))
-        arrays, facts = fit_attack(self.vectors, self.population, domain).to_model()
+        arrays, facts = fit_attack(self.vectors, self.population, self._domain()).to_model()
         pixels = measure_pixels(self.thumbnails[self.population.rows], self.population, facts["sessions"])
         gallery.save_model(attack_name, arrays, {**facts, "pixels": pixels, "version": VERSION})
+
+    def _domain(self) -> Domain | None:
+        codes, folds = self.population.codes, self.population.image_folds
+        if not self.appearances.shape[1]:
+            return fit_domain(self.vectors, codes, folds, self.bases, fit_basis(self.vectors))
+        bases = fit_bases(self.appearances, folds)
+        return fit_domain(self.appearances, codes, folds, bases, fit_basis(self.appearances), by_appearance=True)
 
     def save_probes(
         self, gallery: Gallery, attributes: Collection[str] | None = None, *, progress: Progress = silent

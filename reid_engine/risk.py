@@ -12,6 +12,7 @@ import numpy as np
 
 from reid_engine.attack import DEFAULT_PRIOR
 from reid_engine.caveats import Circumstances, caveats
+from reid_engine.domain import Domain
 from reid_engine.encoder.identity import EncoderIdentity
 from reid_engine.encoder.model import Encoder
 from reid_engine.errors import GalleryError, ReidError
@@ -150,7 +151,8 @@ class _Case:
         self.encoder, self.view, self.scan, self.roster = encoder, view, scan, roster
         self.prior_enrolled, self.population, self.top = prior_enrolled, population, top
         started = time.perf_counter()
-        self.vector = encoder.embed(scan)
+        seen = encoder.take_in(scan)
+        self.vector, self.appearance = seen[: encoder.dim], seen[encoder.dim :]
         embedded = time.perf_counter()
         self.distance, self.in_domain = self._domain()
         self.found = search(roster, scan, self.vector, prior_enrolled, population) if roster else None
@@ -188,8 +190,11 @@ class _Case:
         domain = self.roster.attack.domain if self.roster.attack else None
         if domain is None:
             return math.nan, None
-        distance = domain.distance(self.vector)
+        distance = self._distance(domain)
         return distance, distance <= 1.0
+
+    def _distance(self, domain: Domain) -> float:
+        return domain.distance(self.appearance if domain.by_appearance else self.vector)
 
     def _any_domain(self) -> tuple[float, bool | None]:
         """Without enrolled images of its kind: outside if the scan is like nothing that is enrolled."""
@@ -200,7 +205,7 @@ class _Case:
             if not own & {modality, self.scan.modality}  # features of two networks do not compare
         ]
         domains = [roster.attack.domain for roster in rosters if roster.attack]
-        known = [domain.distance(self.vector) for domain in domains if domain]
+        known = [self._distance(domain) for domain in domains if domain]
         if not known or len(known) < len(self.view.rosters):
             return math.nan, None
         return min(known), False if min(known) > 1.0 else None
@@ -318,7 +323,7 @@ class _Case:
             self.scan.modality,
             in_domain=self.in_domain,
             absent=roster is None,
-            trained=roster is not None and self.encoder.knows_people(self.scan.modality),
+            trained=self._overlooks(),
             guessed=self.scan.modality_source == "image",
         )
         if roster is None or found is None:
@@ -338,6 +343,11 @@ class _Case:
             weak_pixels=bool(baseline and baseline["agrees"]),
             bounded=calibration is not None and self._at_bound(roster, calibration.highest),
         )
+
+    def _overlooks(self) -> bool:
+        """Whether strangers are told by features that were trained to overlook what is strange."""
+        domain = self.roster.attack.domain if self.roster and self.roster.attack else None
+        return domain is not None and not domain.by_appearance and self.encoder.knows_people(self.scan.modality)
 
     def _at_bound(self, roster: Roster, highest: Callable[[int], float]) -> bool:
         """Whether the top subject's ratio could not be higher in this gallery."""

@@ -115,9 +115,10 @@ class KnownEncoder:
 
     def __init__(self, dim: int):
         self.identity = identity(dim)
+        self.dim = dim
         self.vectors = {}
 
-    def embed(self, scan):
+    def take_in(self, scan):
         return self.vectors[scan.pixel_digest]
 
     def scan(self, vector, *, thumbnail_seed=0, modality="CXR", digest=None, facts=None):

@@ -45,7 +45,7 @@ class HandMade(ABC):
         chosen = choose_slices(scan.shape[0], SLICES)
         return np.stack([self.features(scan.pixels[index], scan.modality) for index in chosen])
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def perceive(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give prepared features (B, D) back; nothing is left to do."""
         return batch.copy()
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reid_engine.encoder.appearance import WatchedNetwork
 from reid_engine.encoder.model import Encoder, fingerprint, ready
 from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.scan import Scan
@@ -44,7 +45,12 @@ class BranchedEncoder(Encoder):
         facts = json.dumps({"": self.identity.fingerprint, **prints}, sort_keys=True)
         self.identity = replace(self.identity, fingerprint=hashlib.sha256(facts.encode()).hexdigest())
         self._numbers = {modality: number for number, modality in enumerate(branches, start=1)}
-        self._networks = [self.network, *(ready(branch, device) for branch in branches.values())]
+        watched = (WatchedNetwork(ready(branch, device)) for branch in branches.values())
+        self._networks = [self._watched or self.network, *watched]
+
+    @property
+    def _overlooks(self) -> bool:
+        return True
 
     @property
     def own_networks(self) -> frozenset[str]:
@@ -63,10 +69,10 @@ class BranchedEncoder(Encoder):
         out[:, 3] = self._numbers.get(scan.modality, 0)
         return out
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give raw features (B, D) of prepared input (B, 4, h, w)."""
+    def perceive(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give raw features, and what the encoder keeps beside them, (B, D + A) of prepared input (B, 4, h, w)."""
         numbers = np.rint(batch[:, 3, 0, 0]).astype(np.int64)
-        out = np.empty((len(batch), self.dim), dtype=np.float32)
+        out = np.empty((len(batch), self.identity.width), dtype=np.float32)
         for number in np.unique(numbers):
             rows = numbers == number
             out[rows] = self._through(self._networks[number], batch[rows, :3])

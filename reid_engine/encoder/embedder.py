@@ -15,7 +15,7 @@ class Embedder(Protocol):
     identity: EncoderIdentity
 
     def prepare(self, scan: Scan) -> NDArray[np.float32]:
-        """Give what of a scan's k chosen slices goes into :meth:`forward`, (k, ...), all of one shape."""
+        """Give what of a scan's k chosen slices goes into :meth:`perceive`, (k, ...), all of one shape."""
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give features (B, D) of prepared slices (B, ...), in an array of their own: `batch` is used again."""
+    def perceive(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give features and appearance (B, D + A) of prepared slices (B, ...), in an array of their own."""

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import timm
 import torch
 from numpy.typing import NDArray
 
+from reid_engine.encoder.appearance import WatchedNetwork
 from reid_engine.encoder.folding import fold_batch_norms
 from reid_engine.encoder.identity import EncoderIdentity
 from reid_engine.encoder.pooling import pool_batches
@@ -22,6 +23,9 @@ from reid_engine.encoder.weights import Fitted, fit_state, hash_state, read_stat
 from reid_engine.encoder.weights_folder import find_weights
 from reid_engine.errors import EncoderError
 from reid_engine.scan import Scan
+
+BATCH = 16
+"""Slices that the network sees at a time."""
 
 __all__ = ["DEFAULT_ENCODER", "Encoder", "load_encoder"]
 
@@ -50,8 +54,15 @@ class Encoder:
         self.notes = notes
         self.device = device
         self.preprocessing = Preprocessing(spec.recipe)
-        self.identity = EncoderIdentity(spec.name, spec.dim, fingerprint(network, spec))
+        print_ = fingerprint(network, spec)
         self.network = ready(network, device)
+        self._watched = WatchedNetwork(self.network) if self._overlooks else None
+        self.identity = EncoderIdentity(spec.name, spec.dim, print_, self._watched.width if self._watched else 0)
+
+    @property
+    def _overlooks(self) -> bool:
+        """Whether the features of any modality were trained to overlook what does not tell people apart."""
+        return isinstance(self.spec.source, FolderWeights)
 
     @property
     def own_networks(self) -> frozenset[str]:
@@ -73,9 +84,15 @@ class Encoder:
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give raw features (B, D) of prepared input (B, 3, h, w)."""
-        return self._through(self.network, batch)
+        return self.perceive(batch)[:, : self.dim]
 
-    def _through(self, network: torch.nn.Module, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def perceive(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give raw features, and what the encoder keeps beside them, (B, D + A) of prepared input (B, 3, h, w)."""
+        return self._through(self._watched or self.network, batch)
+
+    def _through(
+        self, network: Callable[[torch.Tensor], torch.Tensor], batch: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
         with torch.inference_mode():
             inputs = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, non_blocking=True)
             features = network(inputs)
@@ -83,14 +100,20 @@ class Encoder:
 
     def embed(self, scan: Scan) -> NDArray[np.float32]:
         """Give a scan's embedding (D,), the mean over its slices."""
-        vector: NDArray[np.float32] = self.embed_many([scan])[0]
-        return vector
+        return self.take_in(scan)[: self.dim]
 
-    def embed_many(self, scans: Sequence[Scan], batch_size: int = 16) -> NDArray[np.float32]:
+    def take_in(self, scan: Scan) -> NDArray[np.float32]:
+        """Give a scan's embedding, and what is kept beside it, (D + A,), the mean over its slices."""
+        for _, vector in pool_batches(self.perceive, [(0, self.prepare(scan))], BATCH):
+            if vector is not None:
+                return vector
+        raise ValueError("a scan has one slice at least")
+
+    def embed_many(self, scans: Sequence[Scan], batch_size: int = BATCH) -> NDArray[np.float32]:
         """Give the embeddings (N, D) of scans that are in memory."""
         prepared = (self.prepare(scan) for scan in scans)
         out = np.empty((len(scans), self.dim), dtype=np.float32)
-        for position, vector in pool_batches(self, enumerate(prepared), batch_size):
+        for position, vector in pool_batches(self.forward, enumerate(prepared), batch_size):
             if vector is not None:
                 out[position] = vector
         return out

@@ -1,8 +1,8 @@
 """Prepared slices, in batches through the network, and pooled to one vector a scan."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +11,15 @@ K = TypeVar("K")
 Slices = NDArray[np.float32]
 
 
-class Network(Protocol):
-    """What pooling needs of an encoder."""
-
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give features (B, D) of prepared slices (B, ...)."""
-
-
 def pool_batches(
-    encoder: Network, items: Iterable[tuple[K, Slices | None]], batch_size: int
+    network: Callable[[Slices], Slices], items: Iterable[tuple[K, Slices | None]], batch_size: int
 ) -> Iterator[tuple[K, NDArray[np.float32] | None]]:
     """Give each scan's mean feature (D,) in order, the network seeing `batch_size` slices at a time.
 
     Parameters
     ----------
+    network
+        Gives features (B, D) of prepared slices (B, ...), in an array of their own.
     items
         Key and prepared slices (k, ...) of each scan, or None for one that has none and passes through;
         taken only as fast as vectors are taken.
@@ -43,11 +38,11 @@ def pool_batches(
             batch[filled] = one
             filled += 1
             if filled == batch_size:
-                features.extend(encoder.forward(batch))
+                features.extend(network(batch))
                 filled = 0
         yield from _complete(waiting, features)
     if filled:
-        features.extend(encoder.forward(batch[:filled]))
+        features.extend(network(batch[:filled]))
     yield from _complete(waiting, features)
 
 

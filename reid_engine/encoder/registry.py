@@ -10,11 +10,10 @@ from reid_engine.errors import EncoderError
 IMAGENET_ENCODER = "efficientnet-lite0"
 """What knows natural images alone: a baseline, and what training starts from."""
 
-DEFAULT_ENCODER = IMAGENET_ENCODER
-"""It finds fewer people than what was trained to, and tells better whether a scan is of the gallery's kind."""
-
 BRANCHED_ENCODER = "reid-lite0"
 """The ImageNet encoder, with weights that were trained to re-identify where this package carries them."""
+
+DEFAULT_ENCODER = BRANCHED_ENCODER
 
 TIMM_PREFIX = "timm:"
 AUTO = "auto"
@@ -207,8 +206,8 @@ _RAD_DINO = EncoderSpec(
 _SHIPPED = shipped_specs()
 
 _SPECS = (
-    _lite(0, 224),
     branched_spec(BRANCHED_ENCODER, _lite(0, 224), _SHIPPED),
+    _lite(0, 224),
     *_SHIPPED,
     _lite(2, 260),
     _dinov2("s", 384),

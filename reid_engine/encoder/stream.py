@@ -39,8 +39,8 @@ class Embedded(Generic[T]):
         Which of the sources it was.
     path
         The source's file.
-    embedding
-        (D,), raw features.
+    embedding, appearance
+        (D,), raw features, and (A,), what the encoder keeps beside them.
     modality, modality_source, modality_confidence, laterality, view, spacing, facts
         As in :class:`reid_engine.scan.Scan`.
     file_digest, pixel_digest
@@ -52,6 +52,7 @@ class Embedded(Generic[T]):
     position: int
     path: Path
     embedding: NDArray[np.float32]
+    appearance: NDArray[np.float32]
     modality: str
     modality_source: str
     modality_confidence: float
@@ -148,12 +149,13 @@ def embed_stream(
     try:
         prepared = _in_order(pool, _Reader(encoder, extra), sources, ahead=batch_size + 2 * readers)
         items = ((one, one.slices if isinstance(one, _Prepared) else None) for one in prepared)
-        for done, (one, vector) in enumerate(pool_batches(encoder, items, batch_size), start=1):
+        for done, (one, vector) in enumerate(pool_batches(encoder.perceive, items, batch_size), start=1):
             progress(done, len(sources), "embedding")
             if isinstance(one, Refused):
                 yield one
             elif vector is not None:
-                yield Embedded(one.position, one.path, vector, extra=one.extra, **one.about)
+                dim = encoder.identity.dim
+                yield Embedded(one.position, one.path, vector[:dim], vector[dim:], extra=one.extra, **one.about)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -66,10 +66,10 @@ def merge_segments(snapshot: Snapshot) -> Ledger:
     return snapshot.ledger.with_layout((merged,))
 
 
-def check_rows(rows: int, vectors: NDArray[np.float32], thumbnails: Thumbnails, dim: int) -> None:
+def check_rows(rows: int, vectors: NDArray[np.float32], thumbnails: Thumbnails, width: int) -> None:
     """Raise ValueError unless the arrays fit the rows and are finite."""
-    if vectors.shape != (rows, dim):
-        raise ValueError(f"vectors of shape {vectors.shape} for {rows} samples, not {(rows, dim)}")
+    if vectors.shape != (rows, width):
+        raise ValueError(f"vectors of shape {vectors.shape} for {rows} samples, not {(rows, width)}")
     if thumbnails.ndim != 2 or len(thumbnails) != rows or (rows and not thumbnails.shape[1]):
         raise ValueError(f"thumbnails of shape {thumbnails.shape} for {rows} samples")
     if not (np.isfinite(vectors).all() and np.isfinite(thumbnails).all()):
@@ -78,7 +78,7 @@ def check_rows(rows: int, vectors: NDArray[np.float32], thumbnails: Thumbnails, 
 
 def _shape_of(snapshot: Snapshot, thumbnails: Thumbnails) -> Shape:
     dtype = BYTES if thumbnails.dtype == BYTES else FLOATS
-    shape = Shape(snapshot.ledger.encoder.dim, thumbnails.shape[1], dtype)
+    shape = Shape(snapshot.ledger.encoder.width, thumbnails.shape[1], dtype)
     if snapshot.segments and snapshot.segments[0].shape != shape:
         raise GalleryError(
             f"{snapshot.path}: the thumbnails are of another kind than those enrolled; "

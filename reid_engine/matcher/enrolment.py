@@ -165,7 +165,8 @@ def _enrol_all(
     added = replaced = 0
     for portion in _portions(plan, encoder, batch_size, progress):
         rows, vectors, thumbnails = zip(*portion, strict=True)
-        gallery.replace(pd.DataFrame(list(rows)), np.stack(vectors), np.stack(thumbnails))
+        kept = np.stack(vectors)[:, : gallery.encoder.width]  # galleries of older versions keep embeddings alone
+        gallery.replace(pd.DataFrame(list(rows)), kept, np.stack(thumbnails))
         old = sum(row["sample_id"] in plan.enrolled for row in rows)
         added, replaced = added + len(rows) - old, replaced + old
     return added, replaced
@@ -184,7 +185,7 @@ def _portions(
             if isinstance(one, Refused) or (reason := _why_not(one, sample)):
                 plan.refuse(position, one.reason if isinstance(one, Refused) else reason)
                 continue
-            portion.append((_row(sample, one), one.embedding, one.extra))
+            portion.append((_row(sample, one), np.concatenate([one.embedding, one.appearance]), one.extra))
             if len(portion) >= COMMIT_EVERY:
                 yield portion
                 portion = []
@@ -196,7 +197,7 @@ def _why_not(one: Embedded[Any], sample: Sample) -> str:
     """Give the reason for which a sample that was read cannot be enrolled, if there is one."""
     if one.modality == UNKNOWN:
         return f"{sample.sample_id}: the modality cannot be told; give it in the manifest's column `modality`"
-    if not np.isfinite(one.embedding).all():
+    if not (np.isfinite(one.embedding).all() and np.isfinite(one.appearance).all()):
         return f"{sample.sample_id}: the encoder gives no finite embedding; check the image"
     return ""
 

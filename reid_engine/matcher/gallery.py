@@ -147,6 +147,10 @@ class Gallery:
         """Give the raw features (n, D) of one modality, in the order of :meth:`positions_of`."""
         return self._snapshot.vectors_of(modality)
 
+    def appearances_of(self, modality: str) -> NDArray[np.float32]:
+        """Give what is kept beside the features (n, A) of one modality, in the order of :meth:`positions_of`."""
+        return self._snapshot.appearances_of(modality)
+
     def snapshot(self) -> Snapshot:
         """Give the commit that the gallery shows now; it stays as it is, whatever is written."""
         return self._snapshot
@@ -170,7 +174,7 @@ class Gallery:
         table
             n rows with ``sample_id``, ``subject_id``, ``modality`` and any further columns of :attr:`table`.
         vectors, thumbnails
-            (n, D) raw features and (n, T) thumbnails.
+            (n, D + A) raw features, and behind them what the encoder keeps beside them; and (n, T) thumbnails.
 
         Raises
         ------
@@ -188,7 +192,7 @@ class Gallery:
     ) -> None:
         try:
             records = to_arrow(table)
-            check_rows(records.num_rows, vectors, thumbnails, self.encoder.dim)
+            check_rows(records.num_rows, vectors, thumbnails, self.encoder.width)
         except ValueError as error:
             raise GalleryError(f"{self.path}: these samples cannot be enrolled: {error}") from error
         if records.num_rows:

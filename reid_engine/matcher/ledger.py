@@ -14,7 +14,8 @@ from reid_engine.errors import GalleryError
 LEDGER_NAME = "manifest.json"
 LOCK_NAME = "gallery.lock"
 FORMAT = "reid-gallery"
-VERSION = 1
+VERSION = 2
+"""Goes up when older programs could not read what is written. With 1, nothing was kept beside embeddings."""
 
 OWN_NAME = re.compile(
     r"(?:segment-\d{8,20}-[0-9a-f]{8}\.(?:vectors\.npy|thumbnails\.npy|table\.parquet)"
@@ -159,10 +160,9 @@ def _damaged(gallery: Path) -> GalleryError:
 
 
 def _build(document: dict[str, Any]) -> Ledger:
-    encoder = document["encoder"]
     return Ledger(
         gallery_id=_text(document["gallery_id"]),
-        encoder=EncoderIdentity(_text(encoder["name"]), _count(encoder["dim"]), _text(encoder["fingerprint"])),
+        encoder=_encoder(document["encoder"]),
         generation=_count(document["generation"]),
         samples_generation=_count(document["samples_generation"]),
         segments=tuple(_segment(entry) for entry in document["segments"]),
@@ -171,6 +171,11 @@ def _build(document: dict[str, Any]) -> Ledger:
             for name, entry in document["models"].items()
         },
     )
+
+
+def _encoder(entry: dict[str, Any]) -> EncoderIdentity:
+    appearance = _count(entry.get("appearance", 0))
+    return EncoderIdentity(_text(entry["name"]), _count(entry["dim"]), _text(entry["fingerprint"]), appearance)
 
 
 def _segment(entry: dict[str, Any]) -> SegmentEntry:

@@ -32,7 +32,7 @@ COPY_ROWS = 4096
 
 
 class Shape(NamedTuple):
-    """Lengths D and T of a row's vector and thumbnail, and the thumbnails' type."""
+    """Lengths D + A and T of a row's vector and thumbnail, and the thumbnails' type."""
 
     vector: int
     thumbnail: int
@@ -48,7 +48,7 @@ class Segment:
     entry
         What the ledger says of it.
     vectors, thumbnails
-        (n, D) float32 and (n, T) int8 or float32, memory-mapped where that is possible, read-only.
+        (n, D + A) float32 and (n, T) int8 or float32, memory-mapped where that is possible, read-only.
     records
         n rows: the gallery's columns, further attributes, and what is stored but not shown.
     """
@@ -74,7 +74,7 @@ class Segment:
         return np.fromiter((v in wanted for v in self.records.column(column).to_pylist()), dtype=bool)
 
 
-def open_segment(gallery: Path, entry: SegmentEntry, dim: int) -> Segment:
+def open_segment(gallery: Path, entry: SegmentEntry, width: int) -> Segment:
     """Map a segment's files.
 
     Raises
@@ -92,7 +92,7 @@ def open_segment(gallery: Path, entry: SegmentEntry, dim: int) -> Segment:
         raise
     except OSError as error:
         raise GalleryError(f"{gallery}: the gallery cannot be read: {error.strerror}") from error
-    if vectors.shape[1] != dim:
+    if vectors.shape[1] != width:
         raise damaged(gallery, entry.vectors)
     return Segment(entry, vectors, thumbnails, records)
 
@@ -148,9 +148,9 @@ def write_segment(
     stem
         What the files' names begin with.
     vectors, thumbnails
-        Blocks of rows, (., D) and (., T).
+        Blocks of rows, (., D + A) and (., T).
     shape
-        D, T and the thumbnails' type.
+        D + A, T and the thumbnails' type.
     """
     rows = records.num_rows
 

@@ -56,7 +56,11 @@ class Snapshot:
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
         """Raw features (N, D), read-only: mapped where the gallery is one segment, else in memory."""
-        return _joined([segment.vectors for segment in self.segments], self.ledger.encoder.dim)
+        return self._kept[:, : self.ledger.encoder.dim]
+
+    @cached_property
+    def _kept(self) -> NDArray[np.float32]:
+        return _joined([segment.vectors for segment in self.segments], self.ledger.encoder.width)
 
     @cached_property
     def thumbnails(self) -> NDArray[np.int8]:
@@ -75,13 +79,18 @@ class Snapshot:
 
     def vectors_of(self, modality: str) -> NDArray[np.float32]:
         """Give the raw features (n, D) of one modality in the order of :meth:`positions_of`, copied once."""
-        return _joined(list(self._blocks_of(modality)), self.ledger.encoder.dim)
+        return _joined(list(self._blocks_of(modality, slice(0, self.ledger.encoder.dim))), self.ledger.encoder.dim)
 
-    def _blocks_of(self, modality: str) -> Iterator[NDArray[np.float32]]:
+    def appearances_of(self, modality: str) -> NDArray[np.float32]:
+        """Give what is kept beside them (n, A), as :meth:`vectors_of` does; A is 0 where nothing is."""
+        beside = slice(self.ledger.encoder.dim, None)
+        return _joined(list(self._blocks_of(modality, beside)), self.ledger.encoder.appearance)
+
+    def _blocks_of(self, modality: str, part: slice) -> Iterator[NDArray[np.float32]]:
         for segment in self.segments:
             rows = segment.mask("modality", [modality])
             if rows.any():
-                yield segment.vectors if rows.all() else segment.vectors[rows]
+                yield segment.vectors[:, part] if rows.all() else segment.vectors[rows, part]
 
 
 def _joined(arrays: list[Any], width: int) -> NDArray[Any]:
@@ -111,9 +120,9 @@ def read_snapshot(path: Path, previous: Snapshot | None = None) -> Snapshot:
             return previous
         ledger = parse_ledger(data, path)
         known = {segment.entry: segment for segment in previous.segments} if previous else {}
-        dim = ledger.encoder.dim
+        width = ledger.encoder.width
         try:
-            opened = [known.get(entry) or open_segment(path, entry, dim) for entry in ledger.segments]
+            opened = [known.get(entry) or open_segment(path, entry, width) for entry in ledger.segments]
             return Snapshot(path, ledger, opened)
         except FileNotFoundError as error:
             if read_ledger_bytes(path) == data:

@@ -75,7 +75,7 @@ def test_the_batch_size_does_not_matter(make):
     expected = np.stack([baseline.embed(scan) for scan in scans])
     for size in (1, 2, 5, 64):
         items = [(None, baseline.prepare(scan)) for scan in scans]
-        pooled = np.stack([vector for _, vector in pool_batches(baseline, items, size)])
+        pooled = np.stack([vector for _, vector in pool_batches(baseline.perceive, items, size)])
         assert np.array_equal(pooled, expected)
 
 
@@ -100,7 +100,7 @@ def test_enrolled_once_never_embedded_again(baseline, cohort, tmp_path, monkeypa
         raise AssertionError("embedded again")
 
     monkeypatch.setattr(baseline, "prepare", refuse)
-    monkeypatch.setattr(baseline, "forward", refuse)
+    monkeypatch.setattr(baseline, "perceive", refuse)
     again = Gallery.open(tmp_path / "gallery", encoder=baseline.identity)
     assert enrol(cohort, again, baseline).skipped == len(cohort.samples)
 

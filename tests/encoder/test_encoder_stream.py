@@ -122,7 +122,7 @@ def test_threads_end_when_the_network_fails(encoder, sources, monkeypatch):
     def broken(batch):
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(encoder, "forward", broken)
+    monkeypatch.setattr(encoder, "perceive", broken)
     with pytest.raises(RuntimeError, match="out of memory"):
         list(embed_stream(encoder, sources, batch_size=2))
     assert not wait_for_no_readers()
@@ -145,7 +145,7 @@ def test_no_more_is_read_ahead_than_promised(encoder, folder):
 def test_no_pixels_are_held(encoder, sources):
     one = next(iter(embed_stream(encoder, sources)))
     held = [value.nbytes for value in vars(one).values() if isinstance(value, np.ndarray)]
-    assert sum(held) == 1280 * 4
+    assert sum(held) == 4 * encoder.identity.width
 
 
 class Doubler:
@@ -165,7 +165,7 @@ def test_slices_are_pooled_by_scan_whatever_the_batches(batch_size):
     scans = [rng.random((k, 3, 4, 4), dtype=np.float32) for k in (1, 5, 2, 1, 8)]
     items = [("a", scans[0]), ("none", None), *zip("bcde", scans[1:], strict=True)]
     network = Doubler()
-    out = list(pool_batches(network, items, batch_size))
+    out = list(pool_batches(network.forward, items, batch_size))
     assert [key for key, _ in out] == ["a", "none", "b", "c", "d", "e"]
     assert out[1][1] is None
     for scan, (_, vector) in zip(scans, out[:1] + out[2:], strict=True):
@@ -176,4 +176,4 @@ def test_slices_are_pooled_by_scan_whatever_the_batches(batch_size):
 
 def test_an_empty_batch_is_refused():
     with pytest.raises(ValueError, match="at least"):
-        list(pool_batches(Doubler(), [], 0))
+        list(pool_batches(Doubler().forward, [], 0))

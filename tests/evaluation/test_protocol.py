@@ -80,7 +80,7 @@ def test_evaluating_again_embeds_nothing_and_gives_the_same(evaluated, phantom_c
     def refuse(*_):
         raise AssertionError("something was embedded again")
 
-    monkeypatch.setattr(type(encoder), "forward", refuse)
+    monkeypatch.setattr(type(encoder), "perceive", refuse)
     again = evaluate(read_cohort(phantom_cohort), encoder, store=store).to_json()
     kept = [row for row in report["results"] if row["kind"] == "encoder" or row["encoder"] == "demographics"]
     assert again["results"] == kept

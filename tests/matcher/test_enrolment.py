@@ -45,13 +45,13 @@ def gallery(tmp_path, encoder):
 def passes(encoder, monkeypatch):
     """Count the images that go through the network."""
     counted = []
-    forward = encoder.forward
+    perceive = encoder.perceive
 
     def counting(batch):
         counted.extend([1] * len(batch))
-        return forward(batch)
+        return perceive(batch)
 
-    monkeypatch.setattr(encoder, "forward", counting)
+    monkeypatch.setattr(encoder, "perceive", counting)
     return counted
 
 

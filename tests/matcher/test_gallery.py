@@ -329,8 +329,9 @@ def test_files_of_others_are_left_alone(path):
 def test_the_ledger_is_small_plain_json(path):
     make_gallery(path, "ann")
     document = json.loads((path / "manifest.json").read_text())
-    assert (document["format"], document["version"]) == ("reid-gallery", 1)
-    assert document["encoder"] == {"name": "made-up", "dim": DIM, "fingerprint": ENCODER.fingerprint}
+    assert (document["format"], document["version"]) == ("reid-gallery", 2)
+    encoder = {"name": "made-up", "dim": DIM, "fingerprint": ENCODER.fingerprint, "appearance": 0}
+    assert document["encoder"] == encoder
     assert "ann" not in (path / "manifest.json").read_text()
 
 
