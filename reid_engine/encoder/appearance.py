@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 class WatchedNetwork:
-    """A timm network that gives, after its features, the mean of each channel of its middle stage.
+    """A timm network that can give, after its features, the mean of each channel of its middle stage.
 
     May be called by several threads.
 
@@ -21,14 +21,16 @@ class WatchedNetwork:
     ----------
     network
         Takes (B, 3, h, w), gives (B, D).
+    half_way
+        Whether to look; else the features are all.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, *, half_way: bool = True) -> None:
         self.network = network
         self.width = 0
-        """Channels A of the middle stage; 0 where timm does not tell the network's stages."""
+        """Channels A of the middle stage; 0 where nobody looks, or timm does not tell the network's stages."""
         self._seen = threading.local()
-        stage = _middle_stage(network)
+        stage = _middle_stage(network) if half_way else None
         if stage is not None:
             name, self.width = stage
             network.get_submodule(name).register_forward_hook(self._look)

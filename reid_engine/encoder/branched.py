@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -45,8 +45,7 @@ class BranchedEncoder(Encoder):
         facts = json.dumps({"": self.identity.fingerprint, **prints}, sort_keys=True)
         self.identity = replace(self.identity, fingerprint=hashlib.sha256(facts.encode()).hexdigest())
         self._numbers = {modality: number for number, modality in enumerate(branches, start=1)}
-        watched = (WatchedNetwork(ready(branch, device)) for branch in branches.values())
-        self._networks = [self._watched or self.network, *watched]
+        self._networks = [self._watched, *(WatchedNetwork(ready(branch, device)) for branch in branches.values())]
 
     @property
     def _overlooks(self) -> bool:
@@ -71,9 +70,25 @@ class BranchedEncoder(Encoder):
 
     def perceive(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give raw features, and what the encoder keeps beside them, (B, D + A) of prepared input (B, 4, h, w)."""
-        numbers = np.rint(batch[:, 3, 0, 0]).astype(np.int64)
         out = np.empty((len(batch), self.identity.width), dtype=np.float32)
-        for number in np.unique(numbers):
-            rows = numbers == number
-            out[rows] = self._through(self._networks[number], batch[rows, :3])
+        for watched, rows in self._routes(batch):
+            out[rows] = self._through(watched, batch[rows, :3])
         return out
+
+    def patches(self, batch: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Give patch tokens (B, h, w, C) of prepared input (B, 4, H, W), h × w patches; None where there are none."""
+        out: NDArray[np.float32] | None = None
+        for watched, rows in self._routes(batch):
+            tokens = self._patches_through(watched.network, batch[rows, :3])
+            if tokens is None:
+                return None
+            if out is None:
+                out = np.empty((len(batch), *tokens.shape[1:]), dtype=np.float32)
+            out[rows] = tokens
+        return out
+
+    def _routes(self, batch: NDArray[np.float32]) -> Iterator[tuple[WatchedNetwork, NDArray[np.bool_]]]:
+        """Give each network that the batch is for, and which rows (B,) go through it."""
+        numbers = np.rint(batch[:, 3, 0, 0]).astype(np.int64)
+        for number in np.unique(numbers):
+            yield self._networks[number], numbers == number

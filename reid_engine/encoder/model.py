@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from reid_engine.encoder.appearance import WatchedNetwork
 from reid_engine.encoder.folding import fold_batch_norms
 from reid_engine.encoder.identity import EncoderIdentity
+from reid_engine.encoder.patches import has_patches, patch_tokens
 from reid_engine.encoder.pooling import pool_batches
 from reid_engine.encoder.preprocessing import PREPROCESSING_VERSION, Preprocessing
 from reid_engine.encoder.registry import DEFAULT_ENCODER, find_spec
@@ -56,8 +57,8 @@ class Encoder:
         self.preprocessing = Preprocessing(spec.recipe)
         print_ = fingerprint(network, spec)
         self.network = ready(network, device)
-        self._watched = WatchedNetwork(self.network) if self._overlooks else None
-        self.identity = EncoderIdentity(spec.name, spec.dim, print_, self._watched.width if self._watched else 0)
+        self._watched = WatchedNetwork(self.network, half_way=self._overlooks)
+        self.identity = EncoderIdentity(spec.name, spec.dim, print_, self._watched.width)
 
     @property
     def _overlooks(self) -> bool:
@@ -88,15 +89,28 @@ class Encoder:
 
     def perceive(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give raw features, and what the encoder keeps beside them, (B, D + A) of prepared input (B, 3, h, w)."""
-        return self._through(self._watched or self.network, batch)
+        return self._through(self._watched, batch)
 
-    def _through(
-        self, network: Callable[[torch.Tensor], torch.Tensor], batch: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    @property
+    def has_patches(self) -> bool:
+        """Whether the network is a vision transformer, which knows something of each patch of its input."""
+        return has_patches(self.network)
+
+    def patches(self, batch: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Give patch tokens (B, h, w, C) of prepared input (B, 3, H, W), h × w patches; None where there are none."""
+        return self._patches_through(self.network, batch)
+
+    def _through(self, watched: WatchedNetwork, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
-            inputs = torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, non_blocking=True)
-            features = network(inputs)
-        return np.asarray(features.float().cpu().numpy(), dtype=np.float32)
+            return _to_numpy(watched(self._to_device(batch)))
+
+    def _patches_through(self, network: torch.nn.Module, batch: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        with torch.inference_mode():
+            tokens = patch_tokens(network, self._to_device(batch))
+            return None if tokens is None else _to_numpy(tokens)
+
+    def _to_device(self, batch: NDArray[np.float32]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(batch)).to(self.device, non_blocking=True)
 
     def embed(self, scan: Scan) -> NDArray[np.float32]:
         """Give a scan's embedding (D,), the mean over its slices."""
@@ -202,6 +216,10 @@ def _fit(network: Any, path: Path) -> Fitted:
 def _notes(fitted: Fitted) -> tuple[str, ...]:
     said = (("left out of the file", fitted.left_out), ("not in the file, set to identity", fitted.filled_in))
     return tuple(f"{what}: {', '.join(keys)}" for what, keys in said if keys)
+
+
+def _to_numpy(values: torch.Tensor) -> NDArray[np.float32]:
+    return np.asarray(values.float().cpu().numpy(), dtype=np.float32)
 
 
 def find_device(name: str | None) -> torch.device:
