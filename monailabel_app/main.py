@@ -48,9 +48,9 @@ class ReidentificationRisk(MONAILabelApp):
         settings.MONAI_LABEL_AUTO_UPDATE_SCORING = False
         settings.MONAI_LABEL_SESSIONS = False
         self.options = read_options(conf, studies)
-        self.desk = Desk(self.options)
-        self.exposures = Exposures(self.options.gallery)
         self.study_ids = StudyIds()
+        self.desk = Desk(self.options, lambda sample_id: self.study_ids.sample(self.datastore(), sample_id))
+        self.exposures = Exposures(self.options.gallery)
         self.shelf = Shelf(self.options.gallery, self.options.encoder)
         super().__init__(
             app_dir=app_dir,

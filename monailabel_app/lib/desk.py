@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,9 +16,12 @@ from reid_engine.errors import GalleryError, NothingToExplainError, ReidError
 from reid_engine.progress import Progress
 
 if TYPE_CHECKING:
+    from reid_engine.cohort import Sample
     from reid_engine.encoder import Encoder
     from reid_engine.risk import RiskAssessor
     from reid_engine.scan import Scan
+
+    FindSample = Callable[[str], Sample | None]
 
 
 class Answer(NamedTuple):
@@ -32,10 +36,19 @@ class Desk:
 
     The encoder is loaded at the first use, which :meth:`warm_up` brings forward; the gallery is opened when
     it is there, and followed when another process changes it.
+
+    Parameters
+    ----------
+    options
+        The app's options.
+    find_sample
+        Gives the sample of the studies that has a sample_id; None where none has. A map compares the scan with its
+        picture, which is not shown to anybody.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, find_sample: "FindSample" = lambda sample_id: None) -> None:
         self.options = options
+        self.find_sample = find_sample
         self._lock = threading.Lock()
         self._encoder: Encoder | None = None
         self._loaded = ""
@@ -54,14 +67,15 @@ class Desk:
 
         Where nothing can be explained there is no map; the report says why, under ``explanation``.
         """
-        from reid_engine.explanation import explain
+        from reid_engine.explanation import SamplePictures, explain
         from reid_engine.grid import read_grid
 
         assessor = self.assessor()
         report, scan = self._check(assessor, path, params)
         start = time.perf_counter()
         try:
-            found = explain(assessor, scan, params.explain_subject, progress=progress)
+            pictures = SamplePictures(self.find_sample)
+            found = explain(assessor, scan, params.explain_subject, enrolled=pictures, progress=progress)
         except (NothingToExplainError, TookTooLongError) as error:
             return Answer({**report, "explanation": {"reason": str(error)}})
         volume = read_grid(path, scan).write(found.map)

@@ -64,7 +64,11 @@ where_option = click.option(
     help="Only samples of this value; of several values of a column, any.",
 )
 
+pseudonyms_option = click.option(
+    "--no-pseudonyms", is_flag=True, help="Keep patient ids of DICOM headers instead of keyed hashes."
+)
+
 cohort_options = _chain(
     click.option("--batch-size", type=click.IntRange(1, 1024), default=16, show_default=True, help="Images at a time."),
-    click.option("--no-pseudonyms", is_flag=True, help="Keep patient ids of DICOM headers instead of keyed hashes."),
+    pseudonyms_option,
 )

@@ -1,10 +1,10 @@
 """The map points at what made the match."""
 
-import csv
 import shutil
 
 import numpy as np
 import pytest
+from marked import BOX, MARKED, SIZE, in_mark, stamp
 from PIL import Image
 
 from reid_engine.cohort import read_cohort
@@ -13,33 +13,16 @@ from reid_engine.explanation import explain
 from reid_engine.fitting import fit_gallery
 from reid_engine.matcher.enrolment import enrol
 from reid_engine.matcher.gallery import Gallery
-from reid_engine.phantom import phantom_scan, write_phantom_cohort
+from reid_engine.phantom import phantom_scan
 from reid_engine.risk import RiskAssessor
 from reid_engine.scan import read_scan
 
-SIZE = 160
-MARKED = "P003"
-BOX = (slice(96, 136), slice(24, 64))  # rows, columns of the planted mark
-
-
-def stamp(picture):
-    """Plant a mark that only one person has: a chequered plate."""
-    stamped = picture.copy()
-    rows, columns = np.mgrid[:40, :40]
-    stamped[BOX] = np.where((rows // 8 + columns // 8) % 2, 250, 5)
-    return stamped
-
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, encoder):
+def place(tmp_path_factory, marked_cohort, encoder):
     folder = tmp_path_factory.mktemp("marked")
-    manifest = write_phantom_cohort(folder / "cohort", subjects=24, modalities=("CXR",), size=SIZE, seed=11)
-    for row in csv.DictReader(manifest.read_text().splitlines()):
-        if row["subject_id"] == MARKED:
-            path = folder / "cohort" / row["file"]
-            Image.fromarray(stamp(np.asarray(Image.open(path)))).save(path)
     gallery = Gallery.create(folder / "gallery", encoder.identity)
-    enrol(read_cohort(manifest), gallery, encoder)
+    enrol(read_cohort(marked_cohort), gallery, encoder)
     fit_gallery(gallery)
     yield folder, RiskAssessor(gallery, encoder)
     shutil.rmtree(folder)
@@ -59,15 +42,14 @@ def test_the_map_points_at_a_planted_mark(place, person):
     row, column = np.unravel_index(found.map[0].argmax(), scan.shape[1:])
     assert BOX[0].start - 12 <= row < BOX[0].stop + 12
     assert BOX[1].start - 12 <= column < BOX[1].stop + 12
-    inside = np.zeros(scan.shape[1:], dtype=bool)
-    inside[BOX] = True
+    inside = in_mark(scan.shape[1:])
     assert found.map[0][inside].mean() > 4 * found.map[0][~inside].mean()
     assert found.subject_id == MARKED
 
 
-def test_the_most_alike_subject_is_explained_unless_another_is_named(place):
+def test_the_most_alike_subject_is_explained_unless_another_is_named(place, marked_cohort):
     folder, assessor = place
-    scan = read_scan(folder / "cohort" / "cxr_P009_s1.png", modality="CXR")
+    scan = read_scan(marked_cohort / "cxr_P009_s1.png", modality="CXR")
     found = explain(assessor, scan)
     assert found.subject_id == "P009"
     assert found.similarity > 0.9
@@ -76,9 +58,9 @@ def test_the_most_alike_subject_is_explained_unless_another_is_named(place):
     assert other.similarity < found.similarity
 
 
-def test_who_is_not_enrolled_cannot_be_explained(place):
+def test_who_is_not_enrolled_cannot_be_explained(place, marked_cohort):
     folder, assessor = place
-    path = folder / "cohort" / "cxr_P009_s1.png"
+    path = marked_cohort / "cxr_P009_s1.png"
     with pytest.raises(ReidError, match="no such subject"):
         explain(assessor, read_scan(path, modality="CXR"), "nobody")
     with pytest.raises(ReidError, match="enrol OCT images"):
@@ -97,9 +79,9 @@ def test_a_volume_has_a_map_in_the_slices_that_are_embedded(place):
     assert found.map.max() > 0
 
 
-def test_command(place, invoke_command, tmp_path):
+def test_command(place, marked_cohort, invoke_command, tmp_path):
     folder, assessor = place
-    scan = folder / "cohort" / "cxr_P009_s1.png"
+    scan = marked_cohort / "cxr_P009_s1.png"
     out = tmp_path / "map.png"
     words = ("explain", scan, "--gallery", assessor.gallery.path, "--modality", "CXR")
     done = invoke_command(*words, "--out", out)
@@ -110,10 +92,10 @@ def test_command(place, invoke_command, tmp_path):
     assert np.abs(drawn - np.asarray(Image.open(scan))[..., None]).max() > 50
 
 
-def test_the_scan_is_never_written_to(place, invoke_command, tmp_path):
+def test_the_scan_is_never_written_to(place, marked_cohort, invoke_command, tmp_path):
     folder, assessor = place
     scan = tmp_path / "scan.png"
-    shutil.copy(folder / "cohort" / "cxr_P009_s1.png", scan)
+    shutil.copy(marked_cohort / "cxr_P009_s1.png", scan)
     before = scan.read_bytes()
     words = (scan, "--gallery", assessor.gallery.path, "--modality", "CXR")
     (tmp_path / "link.png").symlink_to(scan)

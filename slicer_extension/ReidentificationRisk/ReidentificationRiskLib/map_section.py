@@ -1,9 +1,13 @@
 """Why it matched: the map of the regions that made it, laid over the scan."""
 
+from typing import Any, Dict
+
 from ReidentificationRiskLib.i18n import tr as _
 from ReidentificationRiskLib.overlay import Overlay
 from ReidentificationRiskLib.section import Section
-from ReidentificationRiskLib.wording import NOTHING, percent
+from ReidentificationRiskLib.wording import NOTHING, finite, number, percent
+
+CORRESPONDENCE = "patch correspondence"  # as the server calls it
 
 
 class MapSection(Section):
@@ -57,15 +61,11 @@ class MapSection(Section):
         report = self.logic.report or {}
         said = report.get("explanation")
         if not self.overlay.there or not isinstance(said, dict):
-            return _("Which regions of the scan made the match? The server finds out by blurring each in turn.")
-        lost, subject = percent(said.get("most_lost")), said.get("subject_id")
-        sentence = _("Bright: what made the scan match subject {subject}.").format(subject=subject or NOTHING)
-        if lost != NOTHING:
-            sentence += _(
-                " Without the brightest region {lost} of the similarity would be lost; below a tenth of that nothing "
-                "is drawn."
-            ).format(lost=lost)
-        return sentence
+            return _(
+                "Which regions of the scan made the match? The server finds out by comparing patches with the enrolled "
+                "image, or by blurring each region in turn."
+            )
+        return _corresponding(said) if said.get("method") == CORRESPONDENCE else _lost(said)
 
     def _on_explain(self) -> None:
         if self.panel.may_send():
@@ -74,3 +74,33 @@ class MapSection(Section):
 
     def _on_opacity(self, value: int) -> None:
         self.overlay.set_opacity(value / 100)
+
+
+def _lost(said: Dict[str, Any]) -> str:
+    """Say what the colours mean where regions were blurred in turn."""
+    lost, subject = percent(said.get("most_lost")), said.get("subject_id")
+    sentence = _("Bright: what made the scan match subject {subject}.").format(subject=subject or NOTHING)
+    if lost != NOTHING:
+        sentence += _(
+            " Without the brightest region {lost} of the similarity would be lost; below a tenth of that nothing "
+            "is drawn."
+        ).format(lost=lost)
+    return sentence
+
+
+def _corresponding(said: Dict[str, Any]) -> str:
+    """Say what the colours mean where patches were compared."""
+    subject, margin = said.get("subject_id") or NOTHING, finite(said.get("margin"))
+    if margin == 0:
+        return _("Nothing in the scan is more like the image of subject {subject} than like other subjects'.").format(
+            subject=subject
+        )
+    sentence = _("Bright: what is more like the image of subject {subject} than like other subjects'.").format(
+        subject=subject
+    )
+    if margin is not None:
+        sentence += _(
+            " The brightest patch is more like it by {margin} (cosine; 1 is the most); below a tenth of that nothing "
+            "is drawn."
+        ).format(margin=number(margin, 2))
+    return sentence

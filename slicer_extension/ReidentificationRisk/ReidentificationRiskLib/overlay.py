@@ -171,7 +171,7 @@ class Overlay(VTKObservationMixin):
 
 
 def _colour(map_: Any) -> None:
-    """Draw from dark to bright, and nothing where nothing is lost."""
+    """Draw from dark to bright, and nothing where the map is low."""
     low, high = map_.GetImageData().GetScalarRange()
     high = high if high > low else low + 1.0
     display = map_.GetDisplayNode()
