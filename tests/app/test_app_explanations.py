@@ -6,12 +6,20 @@ import time
 
 import numpy as np
 import pytest
+from lib.desk import Desk
+from lib.options import Options
+from lib.params import CheckParams
+from lib.studies import StudiesFolder
+from lib.study_ids import StudyIds
 from PIL import Image
 from samples import SUBJECT, picture, pixels, subject_id
-from serving import CHECK, parts
+from serving import ANOTHER_NOW, CHECK, parts
 from slicer_files import OBLIQUE, export, load
 
-from reid_engine.explanation import explain
+from reid_engine.cohort import read_cohort
+from reid_engine.encoder.model import load_spec
+from reid_engine.encoder.trained import read_description
+from reid_engine.explanation import SamplePictures, explain
 from reid_engine.matcher.gallery import Gallery
 from reid_engine.risk import RiskAssessor
 from reid_engine.scan import read_scan
@@ -37,6 +45,63 @@ def test_a_map_lies_over_a_picture_that_slicer_exported(served, tmp_path, _phant
     assert told["similarity"] == pytest.approx(found.similarity, abs=1e-5)
     assert told["most_lost"] == pytest.approx(float(voxels.max()), abs=1e-6)
     assert served.left_behind() == []
+
+
+def by_patches(assessor, studies, scan, subject):
+    """Explain as the library does with the studies at hand."""
+    samples = {one.sample_id: one for one in read_cohort(studies).samples}
+    return explain(assessor, scan, subject, enrolled=SamplePictures(samples.get))
+
+
+@pytest.fixture(scope="module")
+def vit(vit_place):
+    gallery, encoder = vit_place
+    encoder = load_spec(read_description(encoder), device="cpu")
+    return RiskAssessor(Gallery.open(gallery, encoder=encoder.identity), encoder)
+
+
+def test_a_transformers_patches_are_compared_with_the_pictures_of_the_studies(guarded, vit, phantom_cohort, tmp_path):
+    data = export(pixels("CXR")[np.newaxis], tmp_path / "scan.nii.gz")
+    params = {"modality": "CXR", "explain_subject": subject_id()}
+    report, map_ = parts(guarded.check(data, name="scan.nii.gz", params=params, query="output=all"))
+    voxels, place = load(map_, tmp_path)
+    np.testing.assert_allclose(place, OBLIQUE, atol=1e-5)
+    found = by_patches(vit, phantom_cohort, read_scan(tmp_path / "scan.nii.gz", modality="CXR"), subject_id())
+    np.testing.assert_allclose(voxels, found.map, atol=1e-3)
+    told = report["explanation"]
+    assert told.keys() == {"method", "subject_id", "sample_id", "similarity", "most_lost", "margin", "others"}
+    assert (told["method"], told["most_lost"]) == ("patch correspondence", None)
+    assert (told["sample_id"], told["others"]) == (found.sample_id, found.others)
+    assert told["margin"] == pytest.approx(float(voxels.max()), abs=1e-6)
+    assert guarded.left_behind() == []
+
+
+def test_a_picture_that_is_not_the_enrolled_one_any_more_is_not_compared_with(guarded, vit, phantom_cohort):
+    """Its scan, sent anew, is most alike to the row that it once made."""
+    data = (phantom_cohort / ANOTHER_NOW).read_bytes()
+    params = {"modality": "CXR", "explain_subject": "P007"}
+    report, map_ = parts(guarded.check(data, params=params, query="output=all"))
+    told = report["explanation"]
+    assert (told["sample_id"], told["method"]) == (ANOTHER_NOW, "occlusion")
+    assert "not the one that was enrolled" in told["note"]
+    assert map_ is not None
+
+
+def test_pictures_are_compared_though_the_server_shows_none(vit, vit_place, phantom_cohort, tmp_path, monkeypatch):
+    """With `--conf images` left out, and without a file of the studies where there are none."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    scan = tmp_path / "scan.png"
+    scan.write_bytes(picture(pixels()))
+    (tmp_path / "empty").mkdir()
+    for studies, method in ((phantom_cohort, "patch correspondence"), (tmp_path / "empty", "occlusion")):
+        options = Options(vit_place[0], studies, encoder=str(vit_place[1]))
+        assert options.images is False
+        ids, folder = StudyIds(), StudiesFolder(studies)
+        desk = Desk(options, lambda sample_id, ids=ids, folder=folder: ids.sample(folder, sample_id))
+        document, volume = desk.explain(scan, CheckParams("CXR", explain_subject=subject_id()), lambda *told: None)
+        assert document["explanation"]["method"] == method
+        assert volume is not None
+        assert str(tmp_path) not in str(document)
 
 
 def test_a_map_of_a_volume_has_its_slices(served, tmp_path):
