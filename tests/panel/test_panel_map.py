@@ -204,6 +204,44 @@ def test_the_button_asks_why_for_the_match_that_is_chosen(module, ui, scan, serv
     )
 
 
+COMPARED = {"method": "patch correspondence", "subject_id": "S-3F2A91C0", "most_lost": None, "others": 5}
+
+
+@pytest.mark.parametrize(
+    ("told", "pixels", "sentence"),
+    [
+        (
+            {**COMPARED, "margin": 0.3},
+            lost(),
+            "Bright: what is more like the image of subject S-3F2A91C0 than like other subjects'. The brightest patch is more "
+            "like it by 0.30 (cosine; 1 is the most); below a tenth of that nothing is drawn.",
+        ),
+        (
+            {**COMPARED, "margin": 0.0},
+            np.zeros(SHAPE, np.float32),
+            "Nothing in the scan is more like the image of subject S-3F2A91C0 than like other subjects'.",
+        ),
+        (
+            {**COMPARED, "margin": "much", "subject_id": None},
+            lost(),
+            "Bright: what is more like the image of subject – than like other subjects'.",
+        ),
+        (
+            {**EXPLANATION, "method": "occlusion", "note": "the enrolled image is not at hand"},
+            lost(),
+            "Bright: what made the scan match subject S-3F2A91C0. Without the brightest region 30 % of the similarity would "
+            "be lost; below a tenth of that nothing is drawn.",
+        ),
+    ],
+)
+def test_what_the_colours_mean_follows_how_the_map_was_made(module, ui, slicer, scan, told, pixels, sentence) -> None:
+    content = nifti(pixels, TURNED)
+    with FakeServer(lambda h: h.reply_with_file(explained(**told), content, "map.nii.gz")) as server:
+        check(module, server)
+    assert len(maps(slicer)) == 1
+    assert ui.mapLabel.text == sentence
+
+
 def test_the_report_stays_while_the_map_is_made(module, ui, scan, server) -> None:
     check(module, server, wanted=False)
     with Answering("Agree and send"):
