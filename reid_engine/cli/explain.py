@@ -52,7 +52,9 @@ def explain(
     from reid_engine.explanation import explain as explain_match
     from reid_engine.report.heat import heat_png
 
-    enrolled = None if cohort is None else _pictures(cohort, pseudonymise=not no_pseudonyms)
+    enrolled = None
+    if cohort is not None and assessor.encoder.has_patches:
+        enrolled = _pictures(cohort, pseudonymise=not no_pseudonyms)
     with progress_bar() as progress:
         found = explain_match(assessor, picture, subject, enrolled=enrolled, progress=progress)
     write_picture(out, heat_png(picture, found.map), scan)
