@@ -49,6 +49,13 @@ DEFAULTS = TrainingSettings()
     help="Epochs at the start in which only the last stages learn.",
 )
 @click.option(
+    "--kept-stages",
+    type=click.IntRange(0, 100),
+    default=DEFAULTS.kept_stages,
+    show_default=True,
+    help="First stages that never learn, which saves time.",
+)
+@click.option(
     "--subjects", type=click.IntRange(2, 1024), default=DEFAULTS.subjects, show_default=True, help="In a batch."
 )
 @click.option(

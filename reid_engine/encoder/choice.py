@@ -24,7 +24,7 @@ def choose_spec(modality: str | None, folder: Path | None = None) -> EncoderSpec
     """
     for spec in specs():
         if isinstance(spec.source, FolderWeights):
-            continue  # trained on identities: taken only by name, see docs/training.md
+            continue  # carried by this package: the default sends the modality through it
         if modality in spec.modalities and (spec.at_hand if folder is None else named_weights(folder, spec)):
             return spec
     return find_spec(DEFAULT_ENCODER)

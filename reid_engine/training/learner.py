@@ -101,7 +101,8 @@ class Learner:
         size = picture_size(epoch, settings.epochs, settings.train_size, settings.late_size)
         large = self.sampler.smallest >= STATISTICS_IMAGES and len(self.rows) >= STATISTICS_OF
         follow = large and epoch < STATISTICS_UNTIL * settings.epochs
-        unfreeze(self.network, all_stages=epoch >= settings.frozen_epochs, statistics=follow)
+        all_stages = epoch >= settings.frozen_epochs
+        unfreeze(self.network, all_stages=all_stages, statistics=follow, kept=settings.kept_stages)
         total = 0.0
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(int(rng.integers(2**62)))

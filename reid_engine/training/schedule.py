@@ -54,8 +54,8 @@ def stages(network: Any) -> list[list[str]]:
     return [grouped[key] for key in sorted(grouped)]
 
 
-def unfreeze(network: Any, *, all_stages: bool, statistics: bool = False) -> None:
-    """Let gradients reach all stages, or the last ones only.
+def unfreeze(network: Any, *, all_stages: bool, statistics: bool = False, kept: int = 0) -> None:
+    """Let gradients reach all stages but those kept, or the last ones only.
 
     Parameters
     ----------
@@ -66,9 +66,12 @@ def unfreeze(network: Any, *, all_stages: bool, statistics: bool = False) -> Non
     statistics
         Whether the batch norms that learn normalise by each batch, and follow its mean and deviation; the others keep
         what they have.
+    kept
+        First stages that gradients never reach; the last one always learns.
     """
     order = stages(network)
     last = max(1, round(LAST_STAGES * len(order)))
+    order = order[min(kept, len(order) - 1) :]
     trained = {name for names in (order if all_stages else order[-last:]) for name in names}
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name in trained)

@@ -21,6 +21,9 @@ class TrainingSettings:
         Epochs without a better held-out rank-1 after which training ends; of no account where no epoch is chosen.
     frozen_epochs
         Epochs at the start in which only the last third of the network's stages is trained.
+    kept_stages
+        First stages of the network that are never trained: what they see is the same in all pictures, and their
+        gradients, at the highest resolution, cost most.
     subjects, images
         Subjects in a batch, and images of each.
     learning_rate
@@ -47,6 +50,7 @@ class TrainingSettings:
     epochs: int = 20
     patience: int = 6
     frozen_epochs: int = 2
+    kept_stages: int = 0
     subjects: int = 16
     images: int = 4
     learning_rate: float | None = None

@@ -117,7 +117,7 @@ def test_info_says_what_is_checked_with_and_names_nobody(served):
     model = info["models"]["reidentification_risk"]
     assert model["state"] == "ready"
     assert model["description"]
-    assert model["encoder"]["name"] == "efficientnet-lite0"
+    assert model["encoder"]["name"] == "reid-lite0"
     assert model["gallery"]["subjects"] == 24
     assert model["gallery"]["by_modality"]["CXR"] == {"subjects": 24, "samples": 72}
     assert info["datastore"]["total"] == 216

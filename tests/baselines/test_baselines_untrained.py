@@ -6,11 +6,12 @@ import torch
 from made import phantom
 
 from reid_engine.baselines import load_untrained
+from reid_engine.encoder import load_encoder
 from reid_engine.errors import EncoderError
 
 
-def test_it_prepares_scans_as_the_named_encoder_does(encoder):
-    untrained = load_untrained("efficientnet-lite0")
+def test_it_prepares_scans_as_the_named_encoder_does():
+    untrained, encoder = load_untrained("efficientnet-lite0"), load_encoder("efficientnet-lite0")
     for modality in ("CFP", "OCT", "CXR"):
         scan = phantom(modality)
         assert np.array_equal(untrained.prepare(scan), encoder.prepare(scan))

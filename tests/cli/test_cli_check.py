@@ -203,7 +203,7 @@ def test_a_gallery_of_another_encoder(invoke, refused, scan, phantom_gallery):
 
 def test_an_encoder_that_is_not_the_gallerys(invoke, refused, scan, phantom_gallery):
     words = ("check", scan, "--gallery", phantom_gallery, "--encoder")
-    assert "made with the encoder efficientnet-lite0" in refused(invoke(*words, "efficientnet-lite2"))
+    assert "made with the encoder reid-lite0" in refused(invoke(*words, "efficientnet-lite2"))
     assert "no-such-net" in refused(invoke(*words, "no-such-net"))
 
 

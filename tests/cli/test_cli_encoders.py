@@ -37,7 +37,7 @@ def tiny(tmp_path, monkeypatch) -> Path:
 
 def test_every_encoder_is_listed_with_what_a_user_must_know(invoke):
     told = json.loads(invoke("encoders", "--json").stdout)
-    assert (told["schema"], told["default"]) == ("reid-encoders/1", "efficientnet-lite0")
+    assert (told["schema"], told["default"]) == ("reid-encoders/1", "reid-lite0")
     assert [row["name"] for row in told["encoders"]] == [spec.name for spec in specs()]
     row = next(row for row in told["encoders"] if row["name"] == "retfound-dinov2-meh")
     assert (row["modalities"], row["licence"], row["pooling"]) == (["CFP"], "CC BY-NC 4.0", "norm, patch mean, norm")
@@ -66,10 +66,9 @@ def test_a_download_that_fails_says_what_to_do(invoke, refused):
 
 def test_auto_takes_the_default_where_nothing_better_is_at_hand(invoke, small_cohort, tmp_path):
     done = invoke("enrol", small_cohort, "--gallery", tmp_path / "g", "--encoder", "auto", "--json")
-    assert json.loads(done.stdout)["encoder"]["name"] == "efficientnet-lite0"
+    assert json.loads(done.stdout)["encoder"]["name"] == "reid-lite0"
     assert done.stderr == (
-        "reid-engine: --encoder auto is efficientnet-lite0: "
-        "the default, because no encoder made for CXR has its weights at hand\n"
+        "reid-engine: --encoder auto is reid-lite0: the default, which has weights of its own for CXR\n"
     )
 
 
@@ -95,7 +94,7 @@ def test_auto_takes_the_default_for_a_mixed_cohort(invoke, tiny, tmp_path):
     done = invoke(
         "enrol", tmp_path / "c", "--gallery", tmp_path / "g", "--encoder", "auto", "--weights", tiny, "--json"
     )
-    assert json.loads(done.stdout)["encoder"]["name"] == "efficientnet-lite0"
+    assert json.loads(done.stdout)["encoder"]["name"] == "reid-lite0"
     assert "several modalities" in done.stderr
 
 

@@ -91,7 +91,7 @@ def test_a_folder_with_other_things_is_no_gallery(invoke, refused, small_cohort)
 
 def test_another_encoder_than_the_gallerys(invoke, refused, small_cohort, phantom_gallery):
     words = ("enrol", small_cohort, "--gallery", phantom_gallery)
-    assert "efficientnet-lite0" in refused(invoke(*words, "--encoder", "efficientnet-lite2"))
+    assert "reid-lite0" in refused(invoke(*words, "--encoder", "efficientnet-lite2"))
     ledger = json.loads((phantom_gallery / "manifest.json").read_text())
     ledger["encoder"]["fingerprint"] = "0" * 64
     (phantom_gallery / "manifest.json").write_text(json.dumps(ledger))

@@ -114,7 +114,7 @@ def test_a_limit_that_makes_no_sense(invoke, refused, cohort, tmp_path, limit):
 
 def test_baselines_can_be_left_out(invoke, cohort, evaluated):
     done = invoke("evaluate", cohort, "--out", evaluated[1], "--no-baselines", "--json")
-    assert {row["encoder"] for row in json.loads(done.stdout)["results"]} == {"efficientnet-lite0", "demographics"}
+    assert {row["encoder"] for row in json.loads(done.stdout)["results"]} == {"reid-lite0", "demographics"}
 
 
 def test_more_weights_than_encoders(invoke, refused, cohort, tmp_path):

@@ -9,9 +9,8 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from reid_engine.encoder import IMAGENET_ENCODER, find_spec, load_encoder, specs
+from reid_engine.encoder import DEFAULT_ENCODER, IMAGENET_ENCODER, find_spec, load_encoder, specs
 from reid_engine.encoder.model import load_spec
-from reid_engine.encoder.registry import BRANCHED_ENCODER
 from reid_engine.encoder.shipped import FOLDER, branched_spec, shipped_specs
 from reid_engine.encoder.spec import EncoderSpec, FolderWeights, Recipe
 from reid_engine.encoder.trained import read_description
@@ -110,9 +109,10 @@ def test_what_is_carried_is_small_licensed_and_measured(spec):
     assert not any(word in text for word in ("/work", "/tmp", "/root", "/home"))
 
 
-def test_what_is_carried_is_used_for_its_modality():
-    encoder, imagenet = load_encoder(BRANCHED_ENCODER), load_encoder(IMAGENET_ENCODER)
-    branches = find_spec(BRANCHED_ENCODER).branches
+def test_the_default_sends_what_is_carried_through_its_own_weights(encoder):
+    imagenet = load_encoder(IMAGENET_ENCODER)
+    branches = find_spec(DEFAULT_ENCODER).branches
+    assert encoder.identity.name == DEFAULT_ENCODER
     assert set(branches) == {m for spec in shipped_specs() for m in spec.modalities} == {"CXR", "OCT"}
     assert encoder.knows_people("CXR")
     assert not encoder.knows_people("CFP")

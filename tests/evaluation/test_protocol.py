@@ -44,7 +44,7 @@ def plain_rank_1(vectors, subjects):
 @pytest.mark.parametrize("modality", ["CFP", "OCT", "CXR"])
 def test_rank_1_is_that_of_a_plain_calculation(evaluated, modality):
     report, store = evaluated
-    (folder,) = (store / STORE_FOLDER).glob("efficientnet-lite0-*")
+    (folder,) = (store / STORE_FOLDER).glob("reid-lite0-*")
     gallery = Gallery.open(folder)
     rows = gallery.positions_of(modality)
     vectors = np.asarray(gallery.vectors)[rows].astype(np.float64)
@@ -94,7 +94,7 @@ def test_baselines_stand_in_the_same_table(evaluated):
         if (row["stratum"], row["metric"], row["level"]) == ("all", "rank-1", "image")
     }
     for modality in ("CFP", "OCT", "CXR"):
-        for name in ("pixels", "border-exposure", "untrained", "efficientnet-lite0"):
+        for name in ("pixels", "border-exposure", "untrained", "reid-lite0"):
             assert 0 <= first[modality, name, "whitened"] <= 1
         assert (modality, "demographics", "cosine") in first
     assert all(row["kind"] == "baseline" for row in report["results"] if row["encoder"] == "pixels")

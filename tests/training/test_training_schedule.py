@@ -33,6 +33,23 @@ def test_stages_hold_every_parameter_once_and_the_last_learn_first(architecture)
     assert all(value.requires_grad for value in network.parameters())
 
 
+@pytest.mark.parametrize(("kept", "all_stages"), [(3, True), (3, False), (100, True)])
+def test_stages_that_are_kept_never_learn(kept, all_stages):
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
+    before = {name: value.clone() for name, value in network.named_buffers()}
+    unfreeze(network, all_stages=all_stages, statistics=True, kept=kept)
+    free = {name for name, value in network.named_parameters() if value.requires_grad}
+    order = stages(network)
+    first = min(kept, len(order) - 1)
+    assert not free & {name for stage in order[:first] for name in stage}
+    assert set(order[-1]) <= free
+    assert all_stages == ({name for stage in order[first:] for name in stage} == free)
+    network(torch.randn(4, 3, 64, 64))
+    after = dict(network.named_buffers())
+    assert torch.equal(before["bn1.running_mean"], after["bn1.running_mean"])
+    assert torch.equal(before["blocks.1.1.bn3.running_var"], after["blocks.1.1.bn3.running_var"])
+
+
 def test_batch_statistics_stay():
     network = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
     before = {name: value.clone() for name, value in network.named_buffers()}
