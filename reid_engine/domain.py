@@ -51,6 +51,10 @@ class Domain:
         """Distance of what was seen of one scan, ``(W,)``, in units of `limit`: at most 1 inside."""
         return float(self.basis.distance(vector[None])[0]) / self.limit
 
+    def distance_of(self, embedding: NDArray[np.float32], appearance: NDArray[np.float32]) -> float:
+        """Do as :meth:`distance` does, with whichever of the two it is judged by."""
+        return self.distance(appearance if self.by_appearance else embedding)
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Give the arrays that a gallery stores."""
         facts = {"limit": self.limit, "subjects": self.subjects, "by_appearance": self.by_appearance}

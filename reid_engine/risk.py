@@ -194,21 +194,26 @@ class _Case:
         return distance, distance <= 1.0
 
     def _distance(self, domain: Domain) -> float:
-        return domain.distance(self.appearance if domain.by_appearance else self.vector)
+        return domain.distance_of(self.vector, self.appearance)
 
     def _any_domain(self) -> tuple[float, bool | None]:
         """Without enrolled images of its kind: outside if the scan is like nothing that is enrolled."""
-        own = self.encoder.own_networks
-        rosters = [
-            roster
-            for modality, roster in self.view.rosters.items()
-            if not own & {modality, self.scan.modality}  # features of two networks do not compare
+        attacks = {modality: roster.attack for modality, roster in self.view.rosters.items()}
+        known = [
+            self._distance_as(modality, attack.domain)
+            for modality, attack in attacks.items()
+            if attack and attack.domain
         ]
-        domains = [roster.attack.domain for roster in rosters if roster.attack]
-        known = [self._distance(domain) for domain in domains if domain]
-        if not known or len(known) < len(self.view.rosters):
+        if not known or len(known) < len(attacks):
             return math.nan, None
         return min(known), False if min(known) > 1.0 else None
+
+    def _distance_as(self, modality: str, domain: Domain) -> float:
+        """Distance from the images of another modality; features of two networks do not compare."""
+        if not self.encoder.own_networks & {modality, self.scan.modality}:
+            return self._distance(domain)
+        seen = self.encoder.take_in(replace(self.scan, modality=modality))
+        return domain.distance_of(seen[: self.encoder.dim], seen[self.encoder.dim :])
 
     def _obstacle(self) -> str | None:
         """Why no probability can be given, as a sentence."""
