@@ -1,4 +1,4 @@
-"""An encoder with networks of its own for some modalities, all of one architecture and preprocessing."""
+"""An encoder with networks of its own for some modalities, all of one architecture."""
 
 import hashlib
 import json
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reid_engine.encoder.appearance import WatchedNetwork
 from reid_engine.encoder.model import Encoder, fingerprint, ready
+from reid_engine.encoder.preprocessing import Preprocessing
 from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.scan import Scan
 
@@ -27,7 +28,7 @@ class BranchedEncoder(Encoder):
     network
         For all other modalities.
     branches
-        By modality.
+        Spec and network by modality.
     device, notes
         As for :class:`Encoder`.
     """
@@ -36,16 +37,19 @@ class BranchedEncoder(Encoder):
         self,
         spec: EncoderSpec,
         network: torch.nn.Module,
-        branches: Mapping[str, torch.nn.Module],
+        branches: Mapping[str, tuple[EncoderSpec, torch.nn.Module]],
         device: torch.device,
         notes: tuple[str, ...] = (),
     ) -> None:
-        prints = {modality: fingerprint(branch, spec) for modality, branch in branches.items()}
+        prints = {modality: fingerprint(branch, own) for modality, (own, branch) in branches.items()}
         super().__init__(spec, network, device, notes)
         facts = json.dumps({"": self.identity.fingerprint, **prints}, sort_keys=True)
         self.identity = replace(self.identity, fingerprint=hashlib.sha256(facts.encode()).hexdigest())
         self._numbers = {modality: number for number, modality in enumerate(branches, start=1)}
-        self._networks = [self._watched, *(WatchedNetwork(ready(branch, device)) for branch in branches.values())]
+        watched = (WatchedNetwork(ready(branch, device)) for _, branch in branches.values())
+        self._networks = [self._watched, *watched]
+        recipes = {modality: own.recipe for modality, (own, _) in branches.items()}
+        self._preparing = {modality: Preprocessing(recipe) for modality, recipe in recipes.items() if recipe}
 
     @property
     def _overlooks(self) -> bool:
@@ -62,7 +66,7 @@ class BranchedEncoder(Encoder):
 
     def prepare(self, scan: Scan) -> NDArray[np.float32]:
         """Give the input (k, 4, h, w) for a scan's k slices that are embedded; the last channel names the network."""
-        inputs = self.preprocessing(scan)
+        inputs = self._preparing.get(scan.modality, self.preprocessing)(scan)
         out = np.empty((len(inputs), 4, *inputs.shape[2:]), dtype=np.float32)
         out[:, :3] = inputs
         out[:, 3] = self._numbers.get(scan.modality, 0)

@@ -172,9 +172,7 @@ def load_spec(
         return Encoder(spec, network, place, _notes(fitted))
     from reid_engine.encoder.branched import BranchedEncoder
 
-    branches = {
-        modality: load_network(replace(spec, source=source))[0] for modality, source in sorted(spec.branches.items())
-    }
+    branches = {modality: (branch, load_network(branch)[0]) for modality, branch in sorted(spec.branches.items())}
     return BranchedEncoder(spec, network, branches, place, _notes(fitted))
 
 

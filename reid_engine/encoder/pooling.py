@@ -22,7 +22,7 @@ def pool_batches(
         Gives features (B, D) of prepared slices (B, ...), in an array of their own.
     items
         Key and prepared slices (k, ...) of each scan, or None for one that has none and passes through;
-        taken only as fast as vectors are taken.
+        taken only as fast as vectors are taken. A batch holds slices of one shape.
     """
     if batch_size < 1:
         raise ValueError(f"a batch has one slice at least, not {batch_size}")
@@ -33,7 +33,9 @@ def pool_batches(
     for key, slices in items:
         waiting.append((key, 0 if slices is None else len(slices)))
         for one in () if slices is None else slices:
-            if not len(batch):
+            if batch.shape[1:] != one.shape:
+                features.extend(network(batch[:filled]) if filled else ())
+                filled = 0
                 batch = np.empty((batch_size, *one.shape), dtype=np.float32)
             batch[filled] = one
             filled += 1

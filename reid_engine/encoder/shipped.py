@@ -5,8 +5,9 @@ Each is a folder in ``weights/`` with its model card, and is named after it.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.encoder.spec import EncoderSpec, Recipe
 from reid_engine.encoder.trained import DESCRIPTION_NAME, read_description
 
 FOLDER = Path(__file__).with_name("weights")
@@ -20,7 +21,7 @@ def shipped_specs() -> tuple[EncoderSpec, ...]:
 
 
 def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]) -> EncoderSpec:
-    """Give an encoder that sends each modality through the weights that were trained for it.
+    """Give an encoder that sends each modality through the network that was trained for it.
 
     Parameters
     ----------
@@ -29,11 +30,16 @@ def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]
     rest
         For all other modalities.
     shipped
-        Encoders of the same architecture and preprocessing; raises ValueError where one is of another.
+        Encoders of the same architecture, and of the same preprocessing but for the size; raises ValueError where
+        one is of another.
     """
     for one in shipped:
-        if (one.architecture, one.recipe, dict(one.options)) != (rest.architecture, rest.recipe, dict(rest.options)):
+        if _build(one) != _build(rest):
             raise ValueError(f"{one.name} is built otherwise than {rest.name}")
-    branches = {modality: one.source for one in shipped for modality in one.modalities}
+    branches = {modality: one for one in shipped for modality in one.modalities}
     licence = f"{rest.licence}; those of {', '.join(one.name for one in shipped)}" if shipped else rest.licence
-    return replace(rest, name=name, branches=branches, licence=licence)  # type: ignore[arg-type]
+    return replace(rest, name=name, branches=branches, licence=licence)
+
+
+def _build(spec: EncoderSpec) -> tuple[str, Recipe | None, dict[str, Any]]:
+    return spec.architecture, replace(spec.recipe, size=0) if spec.recipe else None, dict(spec.options)

@@ -248,7 +248,7 @@ class EncoderSpec:
     licence, citation, url
         Of the weights.
     branches
-        Weights of the same architecture that scans of a modality go through instead.
+        Encoders of the same architecture that scans of a modality go through instead.
     """
 
     name: str
@@ -262,12 +262,13 @@ class EncoderSpec:
     licence: str = "see the model's card"
     citation: str = ""
     url: str = ""
-    branches: Mapping[str, FolderWeights] = field(default_factory=dict)
+    branches: Mapping[str, "EncoderSpec"] = field(default_factory=dict)
 
     @property
     def at_hand(self) -> bool:
         """Whether the weights are on this machine."""
-        return self.source is not None and all(one.locate() for one in (self.source, *self.branches.values()))
+        sources = (self.source, *(branch.source for branch in self.branches.values()))
+        return all(source is not None and source.locate() for source in sources)
 
     @property
     def advice(self) -> str:

@@ -76,13 +76,23 @@ def test_it_says_what_it_is_made_of(parts):
     assert spec.describe()["own_weights_for"] == ["CXR", "OCT"]
     assert (spec.licence, spec.modalities) == ("of any; those of CXR, OCT", ("any",))
     assert spec.at_hand
-    gone = replace(spec, branches={"CXR": FolderWeights(Path("gone.safetensors"))})
+    gone = replace(spec, branches={"CXR": replace(parts[1], source=FolderWeights(Path("gone.safetensors")))})
     assert not gone.at_hand
 
 
 def test_another_preprocessing_cannot_be_a_branch(parts):
     with pytest.raises(ValueError, match="built otherwise"):
-        branched_spec("branched", parts[0], (replace(parts[1], recipe=replace(RECIPE, size=96)),))
+        branched_spec("branched", parts[0], (replace(parts[1], recipe=replace(RECIPE, tiles=2)),))
+
+
+def test_a_branch_may_look_at_larger_pictures(parts):
+    larger = replace(parts[1], recipe=replace(RECIPE, size=96))
+    branched = load_spec(branched_spec("branched", parts[0], (larger, parts[2])), device="cpu")
+    alone = {"CXR": load_spec(larger, device="cpu"), "OCT": load_spec(parts[2], device="cpu")}
+    scans = [scan(modality, seed) for seed, modality in enumerate(["OCT", "CXR", "CXR", "OCT", "CXR"])]
+    for vector, one in zip(branched.embed_many(scans, batch_size=3), scans, strict=True):
+        np.testing.assert_allclose(vector, alone[one.modality].embed(one), rtol=1e-4, atol=1e-4)
+    assert branched.prepare(scans[1]).shape == (1, 4, 96, 96)
 
 
 def test_own_weights_take_the_place_of_all_branches(parts):

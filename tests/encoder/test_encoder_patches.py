@@ -101,7 +101,7 @@ def test_a_branched_encoder_asks_each_modalitys_own_network(tmp_path):
         sources[name] = FolderWeights(tmp_path / f"{name}.safetensors")
     options = {**encoder.spec.options, "depth": 2, "embed_dim": 64, "num_heads": 2}
     plain = replace(encoder.spec, source=sources["any"], options=options)
-    branched = load_spec(replace(plain, branches={"CXR": sources["CXR"]}), device="cpu")
+    branched = load_spec(replace(plain, branches={"CXR": replace(plain, source=sources["CXR"])}), device="cpu")
     alone = {
         "OCT": load_spec(plain, device="cpu"),
         "CXR": load_spec(replace(plain, source=sources["CXR"]), device="cpu"),

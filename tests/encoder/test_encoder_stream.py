@@ -174,6 +174,15 @@ def test_slices_are_pooled_by_scan_whatever_the_batches(batch_size):
     assert sum(network.batches) == 17
 
 
+def test_a_batch_holds_slices_of_one_shape():
+    sizes = (4, 4, 6, 4, 6, 6, 6)
+    items = [(place, np.full((1, 3, size, size), place, dtype=np.float32)) for place, size in enumerate(sizes)]
+    network = Doubler()
+    out = list(pool_batches(network.forward, items, 2))
+    assert [(key, vector.tolist()) for key, vector in out] == [(place, [place] * 3) for place in range(7)]
+    assert network.batches == [2, 1, 1, 2, 1]
+
+
 def test_an_empty_batch_is_refused():
     with pytest.raises(ValueError, match="at least"):
         list(pool_batches(Doubler().forward, [], 0))
