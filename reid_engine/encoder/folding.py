@@ -8,7 +8,7 @@ from timm.models import EfficientNet
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-_PAIRS = {
+PAIRS = {
     "EfficientNet": (("conv_stem", "bn1"), ("conv_head", "bn2")),
     "ConvBnAct": (("conv", "bn1"),),
     "DepthwiseSeparableConv": (("conv_dw", "bn1"), ("conv_pw", "bn2")),
@@ -31,7 +31,7 @@ def fold_batch_norms(network: nn.Module) -> int:
         return sum(
             _fold(module, conv, norm)
             for module in list(network.modules())
-            for conv, norm in _PAIRS.get(type(module).__name__, ())
+            for conv, norm in PAIRS.get(type(module).__name__, ())
         )
 
 

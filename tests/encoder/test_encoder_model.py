@@ -8,9 +8,10 @@ import timm
 import torch
 from PIL import Image
 
-from reid_engine.encoder import IMAGENET_ENCODER, find_spec, load_encoder
+from reid_engine.encoder import IMAGENET_ENCODER, find_spec, load_encoder, packing
 from reid_engine.encoder.folding import fold_batch_norms
 from reid_engine.encoder.model import load_spec
+from reid_engine.encoder.packing import pack_convolutions
 from reid_engine.encoder.preprocessing import choose_slices
 from reid_engine.scan import Scan, read_scan
 
@@ -73,16 +74,22 @@ def test_lite2_takes_its_packages_keys(tmp_path):
     np.testing.assert_allclose(encoder.forward(batch), expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "mobilenetv2_050", "efficientnet_es"])
-def test_folding_batch_norms_changes_nothing(name):
+def as_trained(name):
+    """A network whose batch norms are not the identity."""
     torch.manual_seed(1)
     network = timm.create_model(name, pretrained=False, num_classes=0).eval()
     for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):  # as after training, not the identity
+        if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 2)
             module.weight.data.uniform_(0.5, 2)
             module.bias.data.normal_(0, 0.1)
+    return network
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "mobilenetv2_050", "efficientnet_es"])
+def test_folding_batch_norms_changes_nothing(name):
+    network = as_trained(name)
     norms = sum(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules())
     batch = torch.randn(2, 3, 96, 96)
     with torch.inference_mode():
@@ -92,9 +99,51 @@ def test_folding_batch_norms_changes_nothing(name):
         torch.testing.assert_close(network(batch), before, rtol=1e-3, atol=1e-4 * float(before.abs().max()))
 
 
-def test_networks_of_other_families_are_not_folded():
+def test_networks_of_other_families_are_not_folded_or_packed():
     network = timm.create_model("resnet10t", pretrained=False, num_classes=0)
     assert fold_batch_norms(network) == 0
+    assert pack_convolutions(network) == 0
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "mobilenetv2_050", "efficientnet_es", "efficientnet_b0"])
+def test_packing_convolutions_changes_nothing(name):
+    network = as_trained(name)
+    fold_batch_norms(network)
+    convolutions = sum(isinstance(module, torch.nn.Conv2d) for module in network.modules())
+    for side in (96, 75):  # in an odd picture, padding lies on both sides
+        batch = torch.randn(3, 3, side, side)
+        with torch.inference_mode():
+            before = network(batch)
+            packed = pack_convolutions(network)
+            for part in (batch, batch[:1], batch.to(memory_format=torch.channels_last)[:2]):
+                expected = before[: len(part)]
+                torch.testing.assert_close(network(part), expected, rtol=1e-3, atol=1e-4 * float(before.abs().max()))
+        if side == 96 and torch.backends.mkldnn.is_available() and name != "efficientnet_b0":
+            assert packed == convolutions
+
+
+def test_a_convolution_that_would_give_something_else_is_not_packed(monkeypatch):
+    network = as_trained("mobilenetv2_050")
+    fold_batch_norms(network)
+    monkeypatch.setitem(packing._STEPS, torch.nn.ReLU6, ("hardtanh", [0.0, 5.0]))
+    activated = sum(isinstance(module, torch.nn.ReLU6) for module in network.modules())
+    batch = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        before = network(batch)
+        pack_convolutions(network)
+        torch.testing.assert_close(network(batch), before, rtol=1e-3, atol=1e-4 * float(before.abs().max()))
+    assert sum(isinstance(module, torch.nn.ReLU6) for module in network.modules()) == activated > 10
+
+
+def test_without_the_operators_nothing_is_packed(monkeypatch):
+    network = as_trained("mobilenetv2_050")
+    fold_batch_norms(network)
+    monkeypatch.setattr(packing, "PackedConv", lambda conv, act: torch.ops.mkldnn.no_such_operator)
+    batch = torch.randn(1, 3, 64, 64)
+    with torch.inference_mode():
+        before = network(batch)
+        assert pack_convolutions(network) == 0
+        torch.testing.assert_close(network(batch), before)
 
 
 def test_batch_size_changes_nothing(encoder):
