@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
+from reid_engine.aside import Aside
 from reid_engine.attack import DEFAULT_PRIOR
 from reid_engine.caveats import Circumstances, caveats
 from reid_engine.domain import Domain
@@ -23,7 +24,7 @@ from reid_engine.matcher.trials import FEWEST_SUBJECTS, Band, Trials
 from reid_engine.risk_report import RiskReport
 from reid_engine.roster import Roster, read_roster
 from reid_engine.scan import UNKNOWN, Scan, to_unit
-from reid_engine.search import match_rows, pixel_baseline, search
+from reid_engine.search import look, match_rows, pixel_baseline, search
 
 LEAST_CONTRAST = 0.005
 """Standard deviation of display values below which a scan shows nothing."""
@@ -150,12 +151,15 @@ class _Case:
     ) -> None:
         self.encoder, self.view, self.scan, self.roster = encoder, view, scan, roster
         self.prior_enrolled, self.population, self.top = prior_enrolled, population, top
+        looks = Aside(partial(look, roster, scan)) if roster else None  # while the network's input is made
         started = time.perf_counter()
         seen = encoder.take_in(scan)
         self.vector, self.appearance = seen[: encoder.dim], seen[encoder.dim :]
         embedded = time.perf_counter()
         self.distance, self.in_domain = self._domain()
-        self.found = search(roster, scan, self.vector, prior_enrolled, population) if roster else None
+        self.found = (
+            search(roster, looks.result(), self.vector, prior_enrolled, population) if roster and looks else None
+        )
         searched = time.perf_counter()
         self.timing = {"embed": 1e3 * (embedded - started), "search": 1e3 * (searched - embedded)}
         self._started = started

@@ -9,16 +9,17 @@ inverted, palettes and Y, Cb, Cr become RGB, and colour whose channels are equal
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_engine.aside import Aside
 from reid_engine.errors import ScanError
 from reid_engine.readers.raw import Raw, Window
 from reid_engine.readers.sniff import Kind, sniff
@@ -32,6 +33,34 @@ ultrasound, PET, scintigram, x-ray angiogram, fundus autofluorescence, fluoresce
 ophthalmoscopy."""
 
 UNKNOWN = "unknown"
+
+_WORTH_A_THREAD = 2**18
+"""Bytes from which a digest is taken aside, while the picture is decoded or prepared."""
+
+
+class _Awaited:
+    """A field of a dataclass that is given a text, or one in the making, and is always read as a text."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._place = f"_{name}"
+
+    @overload
+    def __get__(self, scan: None, owner: type) -> str: ...
+
+    @overload
+    def __get__(self, scan: "Scan", owner: type) -> str: ...
+
+    def __get__(self, scan: "Scan | None", owner: type) -> str:
+        if scan is None:
+            return ""  # the default
+        value: str | Aside[str] = scan.__dict__[self._place]
+        if isinstance(value, Aside):
+            value = value.result()
+            scan.__dict__[self._place] = value
+        return value
+
+    def __set__(self, scan: "Scan", value: "str | Aside[str]") -> None:
+        scan.__dict__[self._place] = value
 
 
 @dataclass(frozen=True)
@@ -75,7 +104,7 @@ class Scan:
     spacing: tuple[float, float, float] | None = None
     facts: Mapping[str, str | float] = field(default_factory=dict)
     file_digest: str = ""
-    pixel_digest: str = ""
+    pixel_digest: _Awaited = _Awaited()
     stored: "Stored | None" = field(default=None, compare=False)
     _eight: NDArray[np.uint8] | None = field(default=None, init=False, repr=False, compare=False)
 
@@ -160,7 +189,7 @@ def read_scan(
         spacing=raw.spacing,
         facts=raw.facts,
         file_digest=file_digest,
-        pixel_digest=digest_pixels(eight),
+        pixel_digest=_aside(partial(digest_pixels, eight), eight.nbytes),
         stored=shown.stored,
     )
     object.__setattr__(scan, "_eight", eight)  # it was made for the digest, and encoders ask for it
@@ -182,8 +211,8 @@ def digest_file(path: str | os.PathLike[str]) -> str:
 
         with quiet():
             members = find_series(path)
-        return _digest_members([hashlib.sha256(_load(file)).hexdigest() for file in members])
-    return hashlib.sha256(_load(path)).hexdigest()
+        return _digest_members([_digest(_load(file)) for file in members])
+    return _digest(_load(path))
 
 
 def digest_pixels(pixels: NDArray[np.float32] | NDArray[np.uint8]) -> str:
@@ -217,11 +246,21 @@ def _read(path: Path, kind: Kind) -> tuple[Raw, str]:
         if kind == "folder":
             return _read_folder(path)
         data = _load(path)
+        digest = _aside(partial(_digest, data), len(data))
         try:
             raw = _read_file(path, kind, data)
         except MemoryError:
             raise ScanError(f"{path}: the image does not fit into the memory; give a smaller one") from None
-    return raw, hashlib.sha256(data).hexdigest()
+    return raw, digest.result() if isinstance(digest, Aside) else digest
+
+
+def _aside(work: Callable[[], str], size: int) -> str | Aside[str]:
+    """Do work on so many bytes in a thread of its own where that is worth it."""
+    return Aside(work) if size >= _WORTH_A_THREAD else work()
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _read_file(path: Path, kind: Kind, data: bytes) -> Raw:
@@ -246,7 +285,7 @@ def _read_folder(path: Path) -> tuple[Raw, str]:
     from reid_engine.readers.series import find_series, read_series
 
     files = [(file, _load(file)) for file in find_series(path)]
-    return read_series(path, files), _digest_members([hashlib.sha256(data).hexdigest() for _, data in files])
+    return read_series(path, files), _digest_members([_digest(data) for _, data in files])
 
 
 def _digest_members(digests: list[str]) -> str:

@@ -55,24 +55,46 @@ class Search:
     ci95: tuple[float, float]
 
 
-def search(roster: Roster, scan: Scan, vector: NDArray[np.float32], prior_enrolled: float, population: int) -> Search:
+@dataclass(frozen=True)
+class Looks:
+    """What the pictures alone tell, without a network.
+
+    Attributes
+    ----------
+    pixels
+        ``(N,)`` similarity to each image by plain pixels; 0 where it was not looked at closely.
+    identical
+        ``(N,)`` whether an image is the very same, by its pixels or its bytes.
+    """
+
+    pixels: NDArray[np.float32]
+    identical: NDArray[np.bool_]
+
+
+def look(roster: Roster, scan: Scan) -> Looks:
+    """Compare a scan's picture and digests with every enrolled image of its modality."""
+    identical = np.zeros(len(roster.population), dtype=bool)
+    identical[roster.identical(scan)] = True  # first: the digest may be in the making, and a processor is left to it
+    pixels = np.asarray(roster.duplicates.similarity(thumbnail(scan)), dtype=np.float32)
+    return Looks(pixels, identical)
+
+
+def search(roster: Roster, looks: Looks, vector: NDArray[np.float32], prior_enrolled: float, population: int) -> Search:
     """Compare a scan with every enrolled image of its modality.
 
     Parameters
     ----------
     roster
         The images.
-    scan
-        For its pixels and digests.
+    looks
+        What :func:`look` gave.
     vector
         ``(D,)`` its raw embedding.
     prior_enrolled, population
         π and N of the posterior.
     """
     similarities = roster.vectors @ roster.backend.transform(vector[None])[0]
-    pixels = np.asarray(roster.duplicates.similarity(thumbnail(scan)), dtype=np.float32)
-    identical = np.zeros(len(similarities), dtype=bool)
-    identical[roster.identical(scan)] = True
+    pixels, identical = looks.pixels, looks.identical
     copies = identical | (pixels >= NEAR_DUPLICATE_SIMILARITY)
     best = _best_image(roster, similarities)
     eligible = np.where(copies, -np.inf, similarities).astype(np.float32)
