@@ -6,7 +6,7 @@ photographs (colour), half JPEG, half PNG. Three ways are timed in turn, several
 - ``folder``: files through :func:`reid_engine.encoder.embed_stream`, from disk to embeddings;
 - ``bare``: timm's module with the same weights, in the memory format that suits the device, on tensors that are
   already in memory;
-- ``own``: the encoder's network, whose batch norms are folded, on the same tensors.
+- ``own``: the encoder's network, whose batch norms are folded and weights laid out, on the same tensors.
 
 ``ratio`` is folder against bare; the target is 0.9. ``ratio_to_own`` shows what reading costs beside it.
 """

@@ -43,7 +43,11 @@ class Claim:
 
 CLAIMS = {
     "encoding": Claim(
-        "encoding a folder, share of the bare network's throughput", ">=", operator.ge, 1.2, bench_encoding.measure
+        "encoding a folder, share of the bare network's throughput",
+        ">=",
+        operator.ge,
+        1.6,  # what the encoder's own network reaches without reading anything
+        bench_encoding.measure,
     ),
     "check": Claim(
         "a check over HTTP against a script that takes the image's features",
