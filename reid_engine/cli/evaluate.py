@@ -1,7 +1,6 @@
 """``reid-engine evaluate COHORT --out DIR``: a cohort against itself."""
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,6 +190,7 @@ def _save(report: "EvaluationReport", samples: "Cohort", wanted: _Wanted) -> dic
     from reid_engine.evaluation.suppression import shareable
     from reid_engine.report.evaluation_html import render_evaluation
     from reid_engine.report.pictures import example_pictures
+    from reid_engine.whole_file import put_text
 
     document = report.to_json()
     pictures: Mapping[str, bytes] = {}
@@ -199,9 +199,9 @@ def _save(report: "EvaluationReport", samples: "Cohort", wanted: _Wanted) -> dic
         pictures = example_pictures(samples, [name for name in dict.fromkeys(named) if name])
     else:
         document = shareable(document)
-    _write(wanted.out / "report.json", json.dumps(document, allow_nan=False, indent=2) + "\n")
-    _write(wanted.out / "report.html", render_evaluation(document, pictures=pictures))
-    _write(wanted.out / "queries.csv", report.queries.to_csv(index=False))
+    put_text(wanted.out / "report.json", json.dumps(document, allow_nan=False, indent=2) + "\n")
+    put_text(wanted.out / "report.html", render_evaluation(document, pictures=pictures))
+    put_text(wanted.out / "queries.csv", report.queries.to_csv(index=False))
     return document
 
 
@@ -212,13 +212,3 @@ def _verdict(document: Mapping[str, Any]) -> int:
 
     say(f"reid-engine: {gate_line(document['gate'])}", error=True)
     return GATE_FAILED
-
-
-def _write(path: Path, text: str) -> None:
-    """Put a file in its place at once, so that nobody reads half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

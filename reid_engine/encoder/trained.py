@@ -16,6 +16,7 @@ from typing import Any, get_args
 from reid_engine.encoder.spec import EncoderSpec, FolderWeights, Interpolation, Recipe, Standardise
 from reid_engine.errors import EncoderError
 from reid_engine.pseudonym import config_folder
+from reid_engine.whole_file import put_text
 
 SCHEMA = "reid-encoder/1"
 DESCRIPTION_NAME = "encoder.json"
@@ -195,6 +196,4 @@ def _remember(name: str, folder: Path) -> None:
     note = _note(name)
     with suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        draft = note.with_name(f"{note.name}.{os.getpid()}")
-        draft.write_text(str(folder), encoding="utf-8")
-        draft.replace(note)
+        put_text(note, str(folder))

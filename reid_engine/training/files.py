@@ -1,8 +1,6 @@
 """Files of a training's folder: there whole or not at all; and the checkpoint."""
 
-import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +8,17 @@ import torch
 
 from reid_engine.encoder.trained import CHECKPOINT_NAME
 from reid_engine.errors import TrainingError
+from reid_engine.whole_file import PRIVATE, put_whole
 
 CHECKPOINT_SCHEMA = "reid-training/1"
 
 
 def put(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file beside `path`, then give it that name, so that nobody sees half of it."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    """Put a file of its owner's there, whole; TrainingError where it cannot be written."""
     try:
-        write(draft)
-        draft.chmod(0o600)
-        with draft.open("rb") as written:
-            os.fsync(written.fileno())
-        draft.replace(path)
+        put_whole(path, write, mode=PRIVATE)
     except OSError as error:
         raise TrainingError(f"{path}: cannot be written ({error.strerror}); check the disk, then run again") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
 
 
 def save_checkpoint(folder: Path, key: str, state: Mapping[str, Any]) -> None:
