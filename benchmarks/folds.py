@@ -48,6 +48,7 @@ def summary(rows: pd.DataFrame) -> str:
     if reports not in ({1}, {rows["fold"].nunique()}):
         raise SystemExit("some subjects are in several of the reports: they are not of different folds")
     weights = 1 / rows.groupby("fold")["hit"].transform("size").to_numpy(dtype=np.float64)
+    weights *= len(weights) / weights.sum()
     codes = np.unique(rows["subject_id"].to_numpy(dtype=str), return_inverse=True)[1].astype(np.int64)
     found = mean_estimate(rows["hit"].to_numpy(dtype=np.float64), codes, weights, share=True)
     value, low, high = (100 * each for each in (found.value, found.low, found.high))

@@ -28,6 +28,12 @@ DEFAULTS = TrainingSettings()
 @encoder_options
 @click.option("--size", type=click.IntRange(32, 1024), metavar="PX", help="Side of the encoder's input.")
 @click.option(
+    "--second-size",
+    type=click.IntRange(32, 1024),
+    metavar="PX",
+    help="Side at which the finished encoder looks a second time.",
+)
+@click.option(
     "--train-size", type=click.IntRange(32, 1024), metavar="PX", help="Side while it learns; a smaller one is faster."
 )
 @click.option("--late-size", type=click.IntRange(32, 1024), metavar="PX", help="Side in the last 30 % of the epochs.")
@@ -79,6 +85,7 @@ def train(
     encoder: str | None,
     weights: Path | None,
     size: int | None,
+    second_size: int | None,
     no_choosing: bool,
     where: tuple[str, ...],
     no_pseudonyms: bool,
@@ -109,6 +116,7 @@ def train(
             TrainingSettings(**settings, choosing=not no_choosing),
             name=called,
             size=size,
+            second_size=second_size,
             weights=weights,
             command=["reid-engine", *sys.argv[1:]],
             again=_again(cohort, out, where),

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reid_engine.encoder.looks import mean_direction, shrink
+
 
 class WatchedNetwork:
     """A timm network that can give, after its features, the mean of each channel of its middle stage.
@@ -23,10 +25,13 @@ class WatchedNetwork:
         Takes (B, 3, h, w), gives (B, D).
     half_way
         Whether to look; else the features are all.
+    second_size
+        Side of the second look, if there is one: see :mod:`reid_engine.encoder.looks`.
     """
 
-    def __init__(self, network: nn.Module, *, half_way: bool = True) -> None:
+    def __init__(self, network: nn.Module, *, half_way: bool = True, second_size: int | None = None) -> None:
         self.network = network
+        self.second_size = second_size
         self.width = 0
         """Channels A of the middle stage; 0 where nobody looks, or timm does not tell the network's stages."""
         self._seen = threading.local()
@@ -38,10 +43,10 @@ class WatchedNetwork:
     def __call__(self, inputs: Tensor) -> Tensor:
         """Give features and appearance (B, D + A) of inputs (B, 3, h, w)."""
         features: Tensor = self.network(inputs).float()
-        if not self.width:
-            return features
-        appearance, self._seen.value = self._seen.value, None
-        return torch.cat([features, appearance.float()], dim=1)
+        appearance, self._seen.value = getattr(self._seen, "value", None), None
+        if self.second_size is not None:
+            features = mean_direction(features, self.network(shrink(inputs, self.second_size)))
+        return features if appearance is None else torch.cat([features, appearance.float()], dim=1)
 
     def _look(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
         if output.ndim == 4 and output.shape[1] == self.width:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Encoder:
         self.preprocessing = Preprocessing(spec.recipe)
         print_ = fingerprint(network, spec)
         self.network = ready(network, device)
-        self._watched = WatchedNetwork(self.network, half_way=self._overlooks)
+        self._watched = WatchedNetwork(self.network, half_way=self._overlooks, second_size=spec.recipe.second_size)
         self.identity = EncoderIdentity(spec.name, spec.dim, print_, self._watched.width)
 
     @property
@@ -250,7 +250,7 @@ def fingerprint(network: torch.nn.Module, spec: EncoderSpec) -> str:
         "architecture": spec.architecture,
         "options": dict(spec.options),
         "preprocessing": PREPROCESSING_VERSION,
-        "recipe": asdict(spec.recipe) if spec.recipe else None,
+        "recipe": spec.recipe.to_facts() if spec.recipe else None,
     }
     if spec.renormalise:  # else left out, so that older galleries stay valid
         facts["renormalise"] = True

@@ -30,7 +30,7 @@ def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]
     rest
         For all other modalities.
     shipped
-        Encoders of the same architecture, and of the same preprocessing but for the size; raises ValueError where
+        Encoders of the same architecture, and of the same preprocessing but for the sizes; raises ValueError where
         one is of another.
     """
     for one in shipped:
@@ -42,4 +42,8 @@ def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]
 
 
 def _build(spec: EncoderSpec) -> tuple[str, Recipe | None, dict[str, Any]]:
-    return spec.architecture, replace(spec.recipe, size=0) if spec.recipe else None, dict(spec.options)
+    return (
+        spec.architecture,
+        replace(spec.recipe, size=0, second_size=None) if spec.recipe else None,
+        dict(spec.options),
+    )

@@ -38,6 +38,8 @@ class Recipe:
         ``"fixed"`` uses mean and std, ``"image"`` the image's own mean and deviation for each channel.
     slices
         At most so many slices of a volume are embedded.
+    second_size
+        Side of a second, smaller look at the same input; the features of both, brought to unit length, are averaged.
     """
 
     size: int
@@ -48,6 +50,14 @@ class Recipe:
     tiles: int = 1
     standardise: Standardise = "fixed"
     slices: int = 8
+    second_size: int | None = None
+
+    def to_facts(self) -> dict[str, Any]:
+        """Give what the fingerprint is made of: a second size only where there is one, so that older ones hold."""
+        facts = asdict(self)
+        if self.second_size is None:
+            del facts["second_size"]
+        return facts
 
     def describe(self) -> dict[str, Any]:
         """Give every parameter as a JSON value."""

@@ -84,6 +84,7 @@ def make_card(
         "base": base.name,
         "architecture": spec.architecture,
         "input_size": spec.recipe.size if spec.recipe else None,
+        "second_size": spec.recipe.second_size if spec.recipe else None,
         "dim": spec.dim,
         "licence": f"base encoder: {base.licence}; training images: {'; '.join(terms)}",
         "citation": base.citation,
@@ -158,7 +159,7 @@ def render_card(card: Mapping[str, Any]) -> str:
     lines = [
         f"# {_cell(card['name'])}",
         "",
-        f"`{card['base']}` ({card['architecture']}, {card['input_size']} px, {card['dim']}-d), trained with "
+        f"`{card['base']}` ({card['architecture']}, {_sides(card)} px, {card['dim']}-d), trained with "
         "`reid-engine train` to find other images of the same subject.",
         "",
         "It tells people apart better than its base encoder where the numbers below say so. Its weights were fitted to "
@@ -248,6 +249,11 @@ def _curve_row(row: Mapping[str, Any]) -> str:
     loss = "" if row["loss"] is None else f"{row['loss']:.3f}"
     rank_1 = "" if row["rank_1"] is None else f"{100 * row['rank_1']:.1f}"
     return f"| {row['epoch']} | {loss} | {rank_1} |"
+
+
+def _sides(card: Mapping[str, Any]) -> str:
+    second = card.get("second_size")
+    return f"{card['input_size']} and {second}" if second else str(card["input_size"])
 
 
 def _cell(text: str) -> str:

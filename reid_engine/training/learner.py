@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reid_engine.encoder.looks import look_twice
 from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.errors import TrainingError
 from reid_engine.training.augment import as_input, resize_squares, second_visit
@@ -149,7 +150,8 @@ class Learner:
             for start in range(0, len(places), FEATURES_AT_ONCE):
                 values = torch.from_numpy(self.pictures.squares[places[start : start + FEATURES_AT_ONCE]])
                 inputs = as_input(values.to(self.device).float() / 255, self.recipe)
-                found.append(self.network(self._laid_out(inputs)).float().cpu().numpy())
+                features = look_twice(self.network, self._laid_out(inputs), self.recipe.second_size)
+                found.append(features.float().cpu().numpy())
         counts = np.diff(starts)[rows]
         sums = np.add.reduceat(np.concatenate(found), np.cumsum(counts) - counts, axis=0)
         return np.asarray(sums / counts[:, None], dtype=np.float32)

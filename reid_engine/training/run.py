@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from reid_engine.cohort import Cohort
+from reid_engine.encoder.looks import takes_any_size
 from reid_engine.encoder.model import find_device, load_network
 from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.encoder.stream import Refused
@@ -64,6 +65,7 @@ def train(
     *,
     name: str,
     size: int | None = None,
+    second_size: int | None = None,
     weights: Path | None = None,
     device: str | None = None,
     command: Sequence[str] = (),
@@ -84,8 +86,9 @@ def train(
         Defaults when left out.
     name
         What the encoder is called; the hash of its weights is added.
-    size
-        Side of the input in pixels, where it is not to be the base encoder's.
+    size, second_size
+        Side of the input in pixels, where it is not to be the base encoder's; and side of a second look, with which
+        the encoder is judged and used, not trained.
     weights
         The base encoder's weights from a local file.
     device
@@ -112,10 +115,14 @@ def train(
     place = find_device(device)
     spec = resize(base, size)
     network, _ = load_network(spec, weights=weights)
+    if second_size is not None and not takes_any_size(network):
+        raise TrainingError(f"{spec.name}: takes pictures of one size alone; leave --second-size out")
     spec = replace(spec, dim=int(network.num_features))
     if spec.recipe is None:
         raise TrainingError(f"{spec.name}: its input is not known; choose another encoder")
-    pictures = read_pictures(cohort.samples, spec.recipe, progress)
+    recipe = replace(spec.recipe, second_size=second_size or spec.recipe.second_size)
+    spec = replace(spec, recipe=recipe)
+    pictures = read_pictures(cohort.samples, recipe, progress)
     split = split_subjects(
         [one.subject_id for one in pictures.samples],
         pictures.groups,

@@ -34,11 +34,13 @@ def train_small(small_cohort):
     from reid_engine.training.run import train
     from reid_engine.training.settings import TrainingSettings
 
-    def call(out, *, progress=None, name="small", **settings):
+    def call(out, *, progress=None, name="small", second_size=None, **settings):
         chosen = {"epochs": 3, "frozen_epochs": 1, "patience": 3, "subjects": 2, "images": 2, **settings}
         further = {"progress": progress} if progress else {}
         cohort = read_cohort(small_cohort)
         spec = find_spec("efficientnet-lite0")
-        return train(cohort, spec, out, TrainingSettings(**chosen), name=name, size=64, **further)
+        return train(
+            cohort, spec, out, TrainingSettings(**chosen), name=name, size=64, second_size=second_size, **further
+        )
 
     return call

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from reid_engine.cohort import read_cohort
 from reid_engine.encoder import find_spec, load_encoder, specs, trained
@@ -109,6 +110,19 @@ def test_the_encoder_is_the_network_that_was_judged(whole, small_cohort):
     vectors = encoder.embed_many([read_scan(samples[row].path, modality="CXR") for row in split.judging])
     ranks = HeldOut(pictures, split.judging).ranks(vectors)
     assert ranks.rank_1 == pytest.approx(result.card["held_out"]["after"]["value"])
+
+
+def test_a_second_look_is_judged_and_used_and_trains_the_same_weights(whole, train_small, small_cohort, tmp_path):
+    out, result = whole
+    twice = train_small(tmp_path / "twice", second_size=48)
+    state, other = (read_state(path / "encoder.safetensors") for path in (out, tmp_path / "twice"))
+    if result.card["best_epoch"] == twice.card["best_epoch"]:
+        assert all(torch.equal(state[key], other[key]) for key in state)
+    test_the_encoder_is_the_network_that_was_judged((tmp_path / "twice", twice), small_cohort)
+    encoder = load_encoder(str(tmp_path / "twice"), device="cpu")
+    assert (twice.card["input_size"], twice.card["second_size"], encoder.spec.recipe.second_size) == (64, 48, 48)
+    assert "64 and 48 px" in (tmp_path / "twice" / "model_card.md").read_text()
+    assert encoder.identity.fingerprint != load_encoder(str(out), device="cpu").identity.fingerprint
 
 
 def test_it_is_found_by_path_and_by_name_and_has_its_own_fingerprint(whole, encoder):

@@ -1,0 +1,76 @@
+"""A second look is another look at the same input, and both weigh the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from reid_engine.encoder import IMAGENET_ENCODER, find_spec, load_encoder
+from reid_engine.encoder.looks import look_twice, shrink
+from reid_engine.encoder.model import load_spec
+from reid_engine.errors import TrainingError
+from reid_engine.scan import Scan
+
+
+@pytest.fixture(scope="module")
+def twice():
+    """Give the ImageNet encoder with a second look at 160 px."""
+    spec = find_spec(IMAGENET_ENCODER)
+    return load_spec(replace(spec, recipe=replace(spec.recipe, second_size=160)), device="cpu")
+
+
+def scan(seed, slices=1):
+    return Scan(values=np.random.default_rng(seed).random((slices, 70, 80), dtype=np.float32), modality="CXR")
+
+
+def test_features_are_the_mean_of_two_directions(twice):
+    plain = load_encoder(IMAGENET_ENCODER, device="cpu")
+    batch = plain.prepare(scan(0))
+    small = shrink(torch.from_numpy(batch), 160).numpy()
+    directions = [found / np.linalg.norm(found) for found in (plain.forward(batch)[0], plain.forward(small)[0])]
+    np.testing.assert_allclose(twice.embed(scan(0)), np.mean(directions, axis=0), rtol=1e-4, atol=1e-5)
+    assert np.abs(directions[0] - directions[1]).max() > 1e-3
+    assert twice.identity.fingerprint != plain.identity.fingerprint
+
+
+def test_shrinking_averages_as_pillow_does():
+    picture = np.random.default_rng(0).random((96, 96), dtype=np.float32)
+    expected = np.asarray(Image.fromarray(picture).resize((60, 60), Image.Resampling.BILINEAR))
+    found = shrink(torch.from_numpy(picture[None, None]), 60)[0, 0].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_without_a_second_size_nothing_changes():
+    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    inputs = torch.rand(2, 3, 8, 8)
+    assert torch.equal(look_twice(network, inputs, None), network(inputs))
+
+
+def test_a_volume_is_the_mean_over_its_slices(twice):
+    one = scan(1, slices=5)
+    prepared = twice.prepare(one)
+    slices = np.concatenate([twice.forward(prepared[k : k + 1]) for k in range(len(prepared))])
+    np.testing.assert_allclose(twice.embed(one), slices.mean(axis=0), rtol=1e-4, atol=1e-5)
+
+
+def test_a_transformer_takes_one_size_alone(tmp_path):
+    from reid_engine.cohort import read_cohort
+    from reid_engine.phantom import write_phantom_cohort
+    from reid_engine.training.run import train
+
+    write_phantom_cohort(tmp_path / "c", subjects=10, sessions=2, modalities=("CXR",), size=64, seed=0)
+    torch.manual_seed(0)
+    import timm
+    from safetensors.torch import save_file
+
+    state = timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0).state_dict()
+    save_file(state, tmp_path / "vit.safetensors")
+    base = find_spec("timm:vit_tiny_patch16_224")
+    with pytest.raises(TrainingError, match="one size alone"):
+        train(
+            read_cohort(tmp_path / "c"), base, tmp_path / "out", name="x", second_size=96,
+            weights=tmp_path / "vit.safetensors",
+        )  # fmt: skip
+    assert not (tmp_path / "out").exists()
