@@ -15,7 +15,7 @@ from reid_engine.encoder.looks import mean_direction, shrink
 
 
 class WatchedNetwork:
-    """A timm network that can give, after its features, the mean of each channel of its middle stage.
+    """A timm network that can give, after its features, the mean of each channel of its two middle stages.
 
     May be called by several threads.
 
@@ -24,43 +24,55 @@ class WatchedNetwork:
     network
         Takes (B, 3, h, w), gives (B, D).
     half_way
-        Whether to look; else the features are all.
+        Side of the input with which the stages are found; None where nobody looks at them, and the features are all.
     second_size
         Side of the second look, if there is one: see :mod:`reid_engine.encoder.looks`.
     """
 
-    def __init__(self, network: nn.Module, *, half_way: bool = True, second_size: int | None = None) -> None:
+    def __init__(self, network: nn.Module, *, half_way: int | None = None, second_size: int | None = None) -> None:
         self.network = network
         self.second_size = second_size
         self.width = 0
-        """Channels A of the middle stage; 0 where nobody looks, or timm does not tell the network's stages."""
+        """Channels A of the middle stages; 0 where nobody looks, or the network's stages cannot be told."""
         self._seen = threading.local()
-        stage = _middle_stage(network) if half_way else None
-        if stage is not None:
-            name, self.width = stage
-            network.get_submodule(name).register_forward_hook(self._look)
+        self._seen.means = []
+        if half_way is not None:
+            for stage in _middle_stages(network):
+                stage.register_forward_hook(self._look)
+            like = next(network.parameters(), torch.empty(0))
+            with torch.inference_mode():
+                network(torch.zeros(1, 3, half_way, half_way, dtype=like.dtype, device=like.device))
+            self.width = sum(mean.shape[1] for mean in self._taken())
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Give features and appearance (B, D + A) of inputs (B, 3, h, w)."""
+        self._seen.means = []
         features: Tensor = self.network(inputs).float()
-        appearance, self._seen.value = getattr(self._seen, "value", None), None
+        means = self._taken()
         if self.second_size is not None:
             features = mean_direction(features, self.network(shrink(inputs, self.second_size)))
-        return features if appearance is None else torch.cat([features, appearance.float()], dim=1)
+        return torch.cat([features, *means], dim=1) if means else features
 
     def _look(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        if output.ndim == 4 and output.shape[1] == self.width:
-            self._seen.value = output.mean(dim=(2, 3))
-        else:  # tokens, or channels last
-            self._seen.value = output.flatten(1, -2).mean(dim=1)
+        square = output.ndim == 4 and output.shape[2] == output.shape[3]  # else tokens, or channels last
+        mean = output.mean(dim=(2, 3)) if square else output.flatten(1, -2).mean(dim=1)
+        if hasattr(self._seen, "means"):  # not for who asks the network itself, in a thread of their own
+            self._seen.means.append(mean.float())
+
+    def _taken(self) -> list[Tensor]:
+        means: list[Tensor] = self._seen.means
+        self._seen.means = []
+        return means
 
 
-def _middle_stage(network: Any) -> tuple[str, int] | None:
-    """Give name and channels of the stage in the middle of those that timm names."""
-    told = getattr(network, "feature_info", None)
-    stages = list(getattr(told, "info", told) or ())
-    if not stages:
-        return None
-    middle = stages[len(stages) // 2]
-    name = str(middle["module"])
-    return (name, int(middle["num_chs"])) if name in dict(network.named_modules()) else None
+def _middle_stages(network: nn.Module) -> list[nn.Module]:
+    """Give the two stages in the middle of a network, none where it is not built of stages that can be told."""
+    for name in ("blocks", "stages"):
+        held = getattr(network, name, None)
+        if isinstance(held, nn.Sequential | nn.ModuleList) and len(held) > 1:
+            return list(held)[len(held) // 2 - 1 : len(held) // 2 + 1]
+    told: Any = getattr(network, "feature_info", None)
+    names = [str(one["module"]) for one in getattr(told, "info", told) or ()]
+    modules = dict(network.named_modules())
+    stages = [modules[name] for name in names if name in modules]
+    return stages[len(stages) // 2 - 1 : len(stages) // 2 + 1] if len(stages) > 1 else []

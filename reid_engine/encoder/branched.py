@@ -46,10 +46,7 @@ class BranchedEncoder(Encoder):
         facts = json.dumps({"": self.identity.fingerprint, **prints}, sort_keys=True)
         self.identity = replace(self.identity, fingerprint=hashlib.sha256(facts.encode()).hexdigest())
         self._numbers = {modality: number for number, modality in enumerate(branches, start=1)}
-        watched = (
-            WatchedNetwork(ready(branch, device), second_size=own.recipe.second_size if own.recipe else None)
-            for own, branch in branches.values()
-        )
+        watched = (self._watch(ready(branch, device), own) for own, branch in branches.values())
         self._networks = [self._watched, *watched]
         recipes = {modality: own.recipe for modality, (own, _) in branches.items()}
         self._preparing = {modality: Preprocessing(recipe) for modality, recipe in recipes.items() if recipe}

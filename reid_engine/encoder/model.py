@@ -58,8 +58,14 @@ class Encoder:
         self.preprocessing = Preprocessing(spec.recipe)
         print_ = fingerprint(network, spec)
         self.network = ready(network, device)
-        self._watched = WatchedNetwork(self.network, half_way=self._overlooks, second_size=spec.recipe.second_size)
+        self._watched = self._watch(self.network, spec)
         self.identity = EncoderIdentity(spec.name, spec.dim, print_, self._watched.width)
+
+    def _watch(self, network: torch.nn.Module, spec: EncoderSpec) -> WatchedNetwork:
+        if spec.recipe is None:
+            return WatchedNetwork(network)
+        half_way = spec.recipe.size if self._overlooks else None
+        return WatchedNetwork(network, half_way=half_way, second_size=spec.recipe.second_size)
 
     @property
     def _overlooks(self) -> bool:

@@ -21,55 +21,82 @@ def scan(seed, modality="CXR", slices=1):
     return Scan(values=np.random.default_rng(seed).random((slices, 70, 80), dtype=np.float32), modality=modality)
 
 
+def hooked(network, names, inputs):
+    """Give what the stages of those names put out."""
+    found = []
+    for name in names:
+        network.get_submodule(name).register_forward_hook(lambda module, given, output: found.append(output))
+    network(inputs)
+    return found
+
+
 @pytest.mark.parametrize(
-    ("architecture", "size", "index", "width"),
-    [("mobilenetv2_035", 64, 2, 16), ("resnet10t", 64, 2, 128), ("convnext_atto", 64, 2, 160)],
+    ("architecture", "stages", "width"),
+    [
+        ("mobilenetv2_035", ("blocks.2", "blocks.3"), 16 + 24),
+        ("convnext_atto", ("stages.1", "stages.2"), 80 + 160),
+        ("resnet10t", ("layer1", "layer2"), 64 + 128),
+    ],
 )
-def test_it_is_the_mean_of_the_middle_stage_as_timm_gives_that_stage(architecture, size, index, width):
-    network = made(architecture)
-    watched = WatchedNetwork(network)
-    inputs = torch.rand(3, 3, size, size)
+def test_it_is_the_mean_of_the_middle_stages(architecture, stages, width):
+    watched = WatchedNetwork(made(architecture), half_way=64)
+    inputs = torch.rand(3, 3, 96, 96)
     with torch.inference_mode():
         found = watched(inputs)
-        stages = made(architecture).forward_intermediates(inputs, intermediates_only=True)
         features = made(architecture)(inputs)
+        means = [output.mean(dim=(2, 3)) for output in hooked(made(architecture), stages, inputs)]
     assert watched.width == width
-    torch.testing.assert_close(found[:, :-width], features)
-    torch.testing.assert_close(found[:, -width:], stages[index].mean(dim=(2, 3)), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(found, torch.cat([features, *means], dim=1), rtol=1e-4, atol=1e-5)
 
 
 def test_of_a_transformer_it_is_the_mean_of_its_tokens():
     network = made("vit_tiny_patch16_224", img_size=64)
-    watched = WatchedNetwork(network)
+    watched = WatchedNetwork(network, half_way=64)
     inputs = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
         found = watched(inputs)
-        tokens = network._pos_embed(network.patch_embed(inputs))
-        for block in network.blocks[: len(network.blocks) // 2 + 1]:
-            tokens = block(tokens)
-    assert watched.width == 192
-    torch.testing.assert_close(found[:, 192:], tokens.mean(dim=1), rtol=1e-4, atol=1e-5)
+        means = [
+            output.mean(dim=1)
+            for output in hooked(made("vit_tiny_patch16_224", img_size=64), ("blocks.5", "blocks.6"), inputs)
+        ]
+    assert watched.width == 2 * 192
+    torch.testing.assert_close(found[:, 192:], torch.cat(means, dim=1), rtol=1e-4, atol=1e-5)
+
+
+def test_channels_may_come_last():
+    watched = WatchedNetwork(made("swin_tiny_patch4_window7_224"), half_way=224)
+    assert watched.width == 192 + 384
+    assert watched(torch.rand(2, 3, 224, 224)).shape == (2, 768 + 576)
 
 
 def test_a_network_whose_stages_are_not_told_gives_its_features_alone():
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 5))
-    watched = WatchedNetwork(network)
+    watched = WatchedNetwork(network, half_way=2)
     assert watched.width == 0
     assert watched(torch.rand(2, 3, 2, 2)).shape == (2, 5)
 
 
+def test_a_second_look_leaves_it_as_it_is():
+    inputs = torch.rand(2, 3, 96, 96)
+    with torch.inference_mode():
+        once = WatchedNetwork(made("mobilenetv2_035"), half_way=64)(inputs)
+        twice = WatchedNetwork(made("mobilenetv2_035"), half_way=64, second_size=64)(inputs)
+    torch.testing.assert_close(once[:, 1280:], twice[:, 1280:])
+    assert (once[:, :1280] - twice[:, :1280]).abs().max() > 1e-3
+
+
 def test_only_encoders_that_were_trained_to_know_people_keep_it(encoder):
     assert load_encoder(IMAGENET_ENCODER).identity.appearance == 0
-    assert encoder.identity.appearance == 40
-    assert encoder.identity.width == 1320
-    assert load_encoder("reid-oct").identity.appearance == 40
+    assert encoder.identity.appearance == 120
+    assert encoder.identity.width == 1400
+    assert load_encoder("reid-oct").identity.appearance == 120
 
 
 def test_an_embedding_is_the_same_with_it_and_without(encoder):
     for modality in ("CXR", "OCT", "CFP"):
         one = scan(1, modality, slices=3 if modality == "OCT" else 1)
         seen = encoder.take_in(one)
-        assert seen.shape == (1320,)
+        assert seen.shape == (1400,)
         np.testing.assert_array_equal(seen[:1280], encoder.embed(one))
         prepared = encoder.prepare(one)
         slices = np.concatenate([encoder.perceive(prepared[k : k + 1]) for k in range(len(prepared))])

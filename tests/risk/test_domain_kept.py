@@ -40,8 +40,8 @@ def test_what_is_kept_comes_back_whole_after_changes(chests, encoder, tmp_path):
     for leaving in (chests.samples[0].subject_id, None):
         opened = Gallery.open(gallery.path)
         assert opened.vectors.shape == (len(names), 1280)
-        assert opened.appearances_of("CXR").shape == (len(names), 40)
-        assert opened.appearances_of("OCT").shape == (0, 40)
+        assert opened.appearances_of("CXR").shape == (len(names), 120)
+        assert opened.appearances_of("OCT").shape == (0, 120)
         for name in scans.keys() & set(names):
             seen, row = encoder.take_in(scans[name]), names.index(name)
             np.testing.assert_allclose(opened.vectors_of("CXR")[row], seen[:1280], rtol=1e-3, atol=1e-3)
