@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from reid_engine.encoder.appearance import WatchedNetwork
 from reid_engine.encoder.folding import fold_batch_norms
 from reid_engine.encoder.identity import EncoderIdentity
+from reid_engine.encoder.looks import takes_any_size
 from reid_engine.encoder.packing import pack_convolutions
 from reid_engine.encoder.patches import has_patches, patch_tokens
 from reid_engine.encoder.pooling import pool_batches
@@ -52,6 +53,10 @@ class Encoder:
     ) -> None:
         if spec.recipe is None or spec.dim is None:
             raise EncoderError(f"{spec.name}: its input or its width is not known; choose another encoder")
+        if spec.recipe.second_size is not None and not takes_any_size(network):
+            raise EncoderError(
+                f"{spec.name}: takes pictures of one size alone, so it cannot look twice; train it again"
+            )
         self.spec = spec
         self.notes = notes
         self.device = device

@@ -154,7 +154,8 @@ def _spec(document: Mapping[str, Any], folder: Path) -> EncoderSpec:
 def _recipe(held: Mapping[str, Any]) -> Recipe:
     """Check what becomes part of the preprocessing."""
     recipe = Recipe(**{**held, "mean": tuple(map(float, held["mean"])), "std": tuple(map(float, held["std"]))})
-    counts = (recipe.size, recipe.tiles, recipe.slices, recipe.second_size or 1)
+    second = () if recipe.second_size is None else (recipe.second_size,)
+    counts = (recipe.size, recipe.tiles, recipe.slices, *second)
     if not all(type(count) is int and 1 <= count <= 4096 for count in counts) or type(recipe.crop) is not bool:
         raise ValueError("sizes or counts that make no sense")
     if len(recipe.mean) != 3 or len(recipe.std) != 3 or min(recipe.std) <= 0:

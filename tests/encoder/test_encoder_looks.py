@@ -10,7 +10,7 @@ from PIL import Image
 from reid_engine.encoder import IMAGENET_ENCODER, find_spec, load_encoder
 from reid_engine.encoder.looks import look_twice, shrink
 from reid_engine.encoder.model import load_spec
-from reid_engine.errors import TrainingError
+from reid_engine.errors import EncoderError, TrainingError
 from reid_engine.scan import Scan
 
 
@@ -68,6 +68,9 @@ def test_a_transformer_takes_one_size_alone(tmp_path):
     state = timm.create_model("vit_tiny_patch16_224", pretrained=False, num_classes=0).state_dict()
     save_file(state, tmp_path / "vit.safetensors")
     base = find_spec("timm:vit_tiny_patch16_224")
+    told = replace(base, recipe=replace(base.recipe, second_size=96))
+    with pytest.raises(EncoderError, match="one size alone"):
+        load_spec(told, weights=tmp_path / "vit.safetensors", device="cpu")
     with pytest.raises(TrainingError, match="one size alone"):
         train(
             read_cohort(tmp_path / "c"), base, tmp_path / "out", name="x", second_size=96,
