@@ -9,8 +9,10 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
 from reid_engine.demo import DemoOptions, run_demo
 from reid_engine.demo.panel import why_no_picture
@@ -51,7 +53,11 @@ def test_the_whole_way_on_phantoms(tmp_path, temporary):
     assert summary["synthetic"] is True
     assert summary["enrolled"]["subjects"] == 43
     if why_no_picture() is None:
-        assert (tmp_path / "out" / "panel.png").stat().st_size > 10_000
+        picture = np.asarray(Image.open(tmp_path / "out" / "panel.png").convert("L"))
+        view = picture[:, -500:]  # the scan from side to side, black above and below it
+        assert view[40:60].max() < 30
+        assert view[-40:].max() < 30
+        assert (view[len(view) // 2] > 30).mean() > 0.5
         assert summary["picture"] == str(tmp_path / "out" / "panel.png")
     assert files_in(temporary) == []
     assert set(psutil.Process().children(recursive=True)) <= set(others)

@@ -26,7 +26,14 @@ def test_no_probability_is_told_as_certain(p: object, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
-    [(1.26, 1, "1.3"), (1234567, 0, "1\u00a0234\u00a0567"), (-0.5, 2, "-0.50"), (None, 1, "–"), ([], 1, "–")],
+    [
+        (1.26, 1, "1.3"),
+        (1234567, 0, "1\u00a0234\u00a0567"),
+        (-0.5, 2, "-0.50"),
+        (-0.4, 0, "0"),
+        (None, 1, "–"),
+        ([], 1, "–"),
+    ],
 )
 def test_numbers(value: object, digits: int, text: str) -> None:
     assert number(value, digits) == text

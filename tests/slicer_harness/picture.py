@@ -66,7 +66,7 @@ def take_picture(wanted: Any) -> None:
             raise RuntimeError(ui.messageLabel.text)
         if wanted.match:
             compare(ui, wanted.match)
-        window = beside(widget.parent, volume, wanted.explain or wanted.match)
+        window = beside(widget.parent, volume)
         if not window.grab().save(str(wanted.out)):
             raise OSError(f"'{wanted.out}' cannot be written")
         window.hide()
@@ -95,16 +95,13 @@ def compare(ui: Any, rank: int) -> None:
         raise RuntimeError(ui.compareLabel.text)
 
 
-def beside(panel: Any, volume: Any, as_it_is: bool, view_width: int = VIEW_WIDTH) -> Any:
-    """Give a window with the panel on the left and slice views on the right, as Slicer has them.
-
-    One view that shows the whole slice, or the layout's own views as they are.
-    """
+def beside(panel: Any, volume: Any, view_width: int = VIEW_WIDTH) -> Any:
+    """Give a window with the panel on the left and the layout's slice views on the right, as Slicer has them."""
     import qt
     import slicer
 
     from slicer_harness.driving import fit_to_width
-    from slicer_harness.slice_view import grab_view, render_slice
+    from slicer_harness.slice_view import grab_view
 
     window = qt.QWidget()
     row = qt.QHBoxLayout(window)
@@ -122,10 +119,8 @@ def beside(panel: Any, volume: Any, as_it_is: bool, view_width: int = VIEW_WIDTH
     fit_to_width(window, PANEL_WIDTH + len(views) * (view_width + 2))
     for view, name, colour in zip(views, ("Red", "Yellow"), ("#f34a33", "#edd54c"), strict=False):
         logic = manager.sliceWidget(name).sliceLogic()
-        if as_it_is:
-            resize_view(logic, view_width, window.height)
-        shown = grab_view(logic) if as_it_is else render_slice(volume, view_width, window.height)
-        picture = qt.QPixmap.fromImage(shown)
+        resize_view(logic, view_width, window.height)
+        picture = qt.QPixmap.fromImage(grab_view(logic))
         painter = qt.QPainter(picture)
         painter.fillRect(0, 0, view_width, 4, qt.QColor(colour))
         painter.setPen(qt.QColor("white"))

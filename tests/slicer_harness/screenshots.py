@@ -324,7 +324,7 @@ def save(panel: Any, file: Path, shows: str, width: int = PANEL_WIDTH) -> None:
 def save_beside(panel: Any, volume: Any, file: Path, shows: str) -> None:
     """Save the panel with the views as they are on its right."""
     module = panel.root.window()
-    window = beside(module, volume, True, VIEW_WIDTH)
+    window = beside(module, volume, VIEW_WIDTH)
     write(window.grab(), file, shows)
     window.hide()
     module.setParent(None)  # or it would go with the window

@@ -3,25 +3,6 @@
 from typing import Any
 
 
-def render_slice(volume: Any, width: int, height: int) -> Any:
-    """Give the middle slice of a volume, in its own plane and as it is displayed, as a QImage."""
-    import slicer
-
-    logic = slicer.vtkMRMLSliceLogic()
-    logic.SetMRMLApplicationLogic(slicer.app.applicationLogic())
-    logic.SetMRMLScene(slicer.mrmlScene)
-    logic.AddSliceNode("Red")
-    slice_node, composite = logic.GetSliceNode(), logic.GetSliceCompositeNode()
-    slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(slicer.mrmlScene)
-    slice_node.SetOrientation("Axial")
-    slice_node.SetDimensions(width, height, 1)
-    composite.SetBackgroundVolumeID(volume.GetID())
-    slice_node.RotateToVolumePlane(volume)
-    logic.FitSliceToVolume(volume, width, height)
-    logic.SnapSliceOffsetToIJK()
-    return grab_view(logic)
-
-
 def grab_view(logic: Any) -> Any:
     """Give what a slice logic shows, its layers blended, as a QImage."""
     import numpy as np

@@ -177,7 +177,7 @@ def short_percent(value: Any) -> str:
 def number(value: Any, digits: int = 1) -> str:
     """Give a number with so many digits after the point, thousands apart."""
     x = finite(value)
-    return NOTHING if x is None else f"{x:,.{digits}f}".replace(",", THOUSANDS)
+    return NOTHING if x is None else f"{round(x, digits) + 0.0:,.{digits}f}".replace(",", THOUSANDS)  # no "-0"
 
 
 def count(value: Any) -> str:
