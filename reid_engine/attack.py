@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from reid_engine.domain import Domain
 from reid_engine.evaluation.confidence import mean_estimate
 from reid_engine.matcher.calibration import Calibration, fit_calibration, shortage
+from reid_engine.matcher.carried_plda import CarriedPlda
 from reid_engine.matcher.comparisons import Comparisons, compare
-from reid_engine.matcher.ladder import LADDER, AnyBackend, blocks_of, fit_named, obstacle, restore
+from reid_engine.matcher.ladder import LADDER, AnyBackend, blocks_of, fit_named, obstacle, restore, uses_carried
 from reid_engine.matcher.population import Population, Sessions
 from reid_engine.matcher.trials import Trials, measure_quality, run_trials
 
@@ -26,14 +27,14 @@ class Attack:
     Attributes
     ----------
     backend
-        Fitted on all images; PLDA on their identities too.
+        Fitted on all images; PLDA on their identities too, or on other people's where these are too few.
     calibration, trials
         None where there are too few subjects with two images.
     domain
         None where there are too few subjects.
     facts
-        ``rank_1`` of each back-end (null where one cannot be had, and its ``note`` says why), ``uncalibrated`` (why,
-        or None), and the quality of the calibration.
+        ``rank_1`` of each back-end (null where one cannot be had, and its ``note`` says why, or whose identities PLDA
+        learnt from where not from the gallery's), ``uncalibrated`` (why, or None), and the quality of the calibration.
     """
 
     backend: AnyBackend
@@ -70,7 +71,12 @@ def _part(arrays: Mapping[str, NDArray[Any]], part: str) -> dict[str, NDArray[An
     return {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}
 
 
-def fit_attack(vectors: NDArray[np.float32], population: Population, domain: Domain | None) -> Attack:
+def fit_attack(
+    vectors: NDArray[np.float32],
+    population: Population,
+    domain: Domain | None,
+    carried: CarriedPlda | None = None,
+) -> Attack:
     """Fit every back-end, keep the one that re-identifies most, and calibrate it.
 
     Parameters
@@ -81,11 +87,15 @@ def fit_attack(vectors: NDArray[np.float32], population: Population, domain: Dom
         The images.
     domain
         What was fitted to tell strangers.
+    carried
+        PLDA that comes with the encoder and was not fitted on these subjects.
     """
     sessions, why = _sessions(population)
-    obstacles = {name: obstacle(name, population) for name in LADDER}
+    obstacles = {name: obstacle(name, population, carried) for name in LADDER}
     blocks = {
-        name: blocks_of(name, vectors, population, sessions) for name, missing in obstacles.items() if missing is None
+        name: blocks_of(name, vectors, population, sessions, carried)
+        for name, missing in obstacles.items()
+        if missing is None
     }
     compared = {name: compare(population, held, sessions) for name, held in blocks.items()}
     rank_1 = {name: _rank_1(population, comparisons) for name, comparisons in compared.items()}
@@ -93,8 +103,12 @@ def fit_attack(vectors: NDArray[np.float32], population: Population, domain: Dom
     rank_1 |= {
         one: {"value": None, "ci95": [None, None], "note": why_not} for one, why_not in obstacles.items() if why_not
     }
+    for one in blocks:
+        other = uses_carried(one, population, carried)
+        if other is not None:
+            rank_1[one] = {**rank_1[one], "note": other.note}
     facts: dict[str, Any] = {"rank_1": rank_1, "sessions": sessions, "uncalibrated": why}
-    attack = Attack(fit_named(name, vectors, population), None, None, domain, facts)
+    attack = Attack(fit_named(name, vectors, population, carried), None, None, domain, facts)
     if why is not None:
         return attack
     calibration, tables = fit_calibration(compared[name], population)

@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 
 from reid_engine.attack import Attack, fit_attack
 from reid_engine.basis import Basis, fit_basis
+from reid_engine.carried import carried_by
 from reid_engine.domain import Domain, fit_domain
 from reid_engine.errors import ProbeError
+from reid_engine.matcher.carried_plda import CarriedPlda
 from reid_engine.matcher.duplicates import near_duplicate_pairs
 from reid_engine.matcher.gallery import Gallery
+from reid_engine.matcher.plda_crossfit import shortage
 from reid_engine.matcher.population import Population, arrange
 from reid_engine.matcher.snapshot import Snapshot
 from reid_engine.pixels import measure_pixels
@@ -25,11 +28,11 @@ from reid_engine.scan import UNKNOWN
 if TYPE_CHECKING:
     import pandas as pd
 
-VERSION = 3
+VERSION = 4
 """Goes up when what is stored, or how it is fitted, changes; models of another version are fitted again."""
 
-READABLE = (2, VERSION)
-"""Versions that checks can use until then. With 2, PLDA was not among the attackers."""
+READABLE = (2, 3, VERSION)
+"""Versions that checks can use until then. With 2, PLDA was not among the attackers; with 3, only the gallery's own."""
 
 FEWEST_IMAGES = 3
 """Images of a modality below which nothing is fitted to it."""
@@ -135,9 +138,9 @@ def load_unprobed(gallery: Gallery, modality: str) -> dict[str, str]:
 def fit_gallery(gallery: Gallery, *, progress: Progress = silent) -> Fitting:
     """Fit what checks need and store it in the gallery; what is current is left alone.
 
-    For each modality: the back-ends, of which the strongest is kept (PLDA only where enough subjects have several
-    images); its calibration and trials; the domain; and a probe for each attribute of the table that enough subjects
-    have.
+    For each modality: the back-ends, of which the strongest is kept (PLDA is fitted where enough subjects have
+    several images; else that of the encoder is taken, if it carries one); its calibration and trials; the domain; and
+    a probe for each attribute of the table that enough subjects have.
 
     Parameters
     ----------
@@ -197,9 +200,17 @@ class Work:
         if not self.bases:
             gallery.save_model(attack_name, {}, {"version": VERSION, "empty": True})
             return
-        arrays, facts = fit_attack(self.vectors, self.population, self._domain()).to_model()
+        attack = fit_attack(self.vectors, self.population, self._domain(), self._carried(gallery))
+        arrays, facts = attack.to_model()
         pixels = measure_pixels(self.thumbnails[self.population.rows], self.population, facts["sessions"])
         gallery.save_model(attack_name, arrays, {**facts, "pixels": pixels, "version": VERSION})
+
+    def _carried(self, gallery: Gallery) -> CarriedPlda | None:
+        """Give the encoder's PLDA where one of the gallery's own cannot be had and it knows none of these images."""
+        if shortage(self.population) is None:
+            return None
+        found = carried_by(gallery.encoder, self.modality)
+        return None if found is None or found.knows(self.table["pixel_digest"]).any() else found
 
     def _domain(self) -> Domain | None:
         codes, folds = self.population.codes, self.population.image_folds

@@ -179,7 +179,9 @@ def load_spec(
     """Load the encoder that a spec describes; see :func:`load_encoder`."""
     place = find_device(device)
     network, fitted = load_network(spec, weights=weights, download=download)
-    spec = replace(spec, dim=int(network.num_features), branches={} if weights else spec.branches)
+    spec = replace(spec, dim=int(network.num_features))
+    if weights:  # they are no longer those that its source tells of
+        spec = replace(spec, source=None, branches={})
     if not spec.branches:
         return Encoder(spec, network, place, _notes(fitted))
     from reid_engine.encoder.branched import BranchedEncoder

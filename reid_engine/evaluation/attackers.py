@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_engine.matcher.carried_plda import CarriedPlda
 from reid_engine.matcher.crossfit import CrossFitted
 from reid_engine.matcher.population import Ints, Population
 
@@ -16,7 +17,7 @@ UNTRAINED = ("cosine", "whitened")
 """Attackers that use no identities."""
 
 TRAINED = "plda"
-"""The attacker that is trained on the identities of other subjects."""
+"""The attacker that is trained on the identities of other subjects: of the cohort, else of another one."""
 
 ATTACKERS = (*UNTRAINED, TRAINED)
 
@@ -43,14 +44,22 @@ class Attacker:
         None where it cannot be had.
     reason
         Why it cannot, as a part of a sentence.
+    note
+        Whose identities it learnt from, where not from the cohort's; as a part of a sentence.
     """
 
     name: str
     blocks: Blocks | None
     reason: str | None = None
+    note: str | None = None
 
 
-def attackers(vectors: NDArray[np.float32], population: Population, names: Iterable[str]) -> Iterator[Attacker]:
+def attackers(
+    vectors: NDArray[np.float32],
+    population: Population,
+    names: Iterable[str],
+    carried: CarriedPlda | None = None,
+) -> Iterator[Attacker]:
     """Make attackers one after the other, each when it is wanted.
 
     Parameters
@@ -61,18 +70,24 @@ def attackers(vectors: NDArray[np.float32], population: Population, names: Itera
         The images.
     names
         Of `ATTACKERS`.
+    carried
+        PLDA that comes with the encoder and was not fitted on these subjects; used where they are too few for one of
+        their own.
     """
     for name in names:
         if name == TRAINED:
-            yield _trained(vectors, population)
+            yield _trained(vectors, population, carried)
         else:
             yield Attacker(name, CrossFitted(name, vectors, population))
 
 
-def _trained(vectors: NDArray[np.float32], population: Population) -> Attacker:
+def _trained(vectors: NDArray[np.float32], population: Population, carried: CarriedPlda | None) -> Attacker:
     from reid_engine.matcher.plda_crossfit import CrossFittedPlda, shortage
 
     reason = shortage(population)
+    if reason is not None and carried is not None:
+        blocks = CrossFitted(UNTRAINED[0], carried.project(vectors), population)
+        return Attacker(TRAINED, blocks, note=carried.note)
     if reason is not None:
         return Attacker(TRAINED, None, reason)
     return Attacker(TRAINED, CrossFittedPlda(vectors, population))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from reid_engine.cohort import Cohort
     from reid_engine.encoder.embedder import Embedder
+    from reid_engine.encoder.spec import EncoderSpec
 
 STORE_FOLDER = "embeddings"
 """Folder of the embeddings inside the report's folder."""
@@ -40,12 +41,15 @@ class Features:
         Its embeddings.
     rows
         ``(N,)`` its row for each image that all encoders and baselines have, in one order.
+    spec
+        What the encoder is; None of a baseline.
     """
 
     name: str
     kind: str
     snapshot: Snapshot
     rows: NDArray[np.int64]
+    spec: "EncoderSpec | None" = None
 
     def vectors(self, images: NDArray[np.int64]) -> NDArray[np.float32]:
         """Give the raw features ``(n, D)`` of images, by their numbers in the common order."""
@@ -112,7 +116,7 @@ def embed_cohort(
     ids = _common({sample.sample_id for sample in cohort.samples}, snapshots)
     rows = [_rows(snapshot, ids) for snapshot in snapshots]
     features = tuple(
-        Features(embedder.identity.name, kind, snapshot, place)
+        Features(embedder.identity.name, kind, snapshot, place, getattr(embedder, "spec", None))
         for (kind, embedder), snapshot, place in zip(embedders, snapshots, rows, strict=True)
     )
     first = snapshots[0]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reid_engine.carried import carried_plda, learnt_images
 from reid_engine.evaluation.attackers import ATTACKERS, UNTRAINED, Blocks, attackers
 from reid_engine.evaluation.audit import audit
 from reid_engine.evaluation.calibrated import SHARES
@@ -36,6 +37,7 @@ from reid_engine.evaluation.strata import (
 )
 from reid_engine.evaluation.suspects import audit_subjects
 from reid_engine.evaluation.tables import Heading, measurement_rows
+from reid_engine.matcher.carried_plda import CarriedPlda
 from reid_engine.matcher.duplicates import NEAR_DUPLICATE_SIMILARITY, NearPairs, near_duplicate_pairs
 from reid_engine.matcher.population import Population, arrange
 from reid_engine.progress import Progress, silent
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     from reid_engine.cohort import Cohort
     from reid_engine.encoder.embedder import Embedder
+    from reid_engine.encoder.spec import EncoderSpec
     from reid_engine.evaluation.gate import Limit
 
 Row = dict[str, Any]
@@ -158,6 +161,23 @@ class _Part:
         self.main = eligibility(MAIN, self.population, listed, self.table)
         self.removed = [int(np.count_nonzero(swept.similarity >= limit)) for limit in SWEPT]
 
+    def carried(self, spec: "EncoderSpec | None") -> CarriedPlda | None:
+        """Give the PLDA that comes with an encoder, unless it was fitted on one of these images."""
+        found = carried_plda(spec, self.group.modality) if spec else None
+        return None if found is None or found.knows(self.table["pixel_digest"]).any() else found
+
+    def learnt_note(self, spec: "EncoderSpec | None") -> str | None:
+        """Say how many of the images an encoder was trained on; None where it was not."""
+        if spec is None:
+            return None
+        count = int(learnt_images(spec, self.group.modality, self.table["pixel_digest"]).sum())
+        if not count:
+            return None
+        return (
+            f"{spec.name} learnt from {count} of these {len(self.table)} images, so that it finds their subjects too "
+            "often; judge it on other people"
+        )
+
     def heading(self, encoder: str, kind: str, attacker: str) -> Heading:
         """Give the heading of an attack."""
         return Heading(self.group.dataset, self.group.modality, encoder, kind, attacker, ALL.name)
@@ -208,7 +228,9 @@ class _Work:
         """Let every attacker try; give the attacks by an encoder, weakest attacker first."""
         attacks: list[_Attack] = []
         baseline = features.kind == "baseline"
-        for attacker in attackers(vectors, part.population, UNTRAINED if baseline else ATTACKERS):
+        carried = None if baseline else part.carried(features.spec)
+        learnt = None if baseline else part.learnt_note(features.spec)
+        for attacker in attackers(vectors, part.population, UNTRAINED if baseline else ATTACKERS, carried):
             heading = part.heading(features.name, features.kind, attacker.name)
             if attacker.blocks is None:
                 why = f"cannot be estimated: {attacker.reason}"
@@ -216,16 +238,25 @@ class _Work:
                 continue
             eligible = part.main if baseline else part.whole
             measured = measure(part.population, attacker.blocks, eligible, light=baseline)
-            self._keep(part, heading, measured, eligible)
+            self._keep(part, heading, measured, eligible, [learnt, attacker.note])
             if not baseline:
                 queries = query_table(heading, measured, part.table)
                 self._queries.append(queries)
                 attacks.append(_Attack(heading, measured, attacker.blocks, queries))
         return attacks
 
-    def _keep(self, part: _Part, heading: Heading, measured: Measurement, eligible: Eligibility) -> None:
+    def _keep(
+        self,
+        part: _Part,
+        heading: Heading,
+        measured: Measurement,
+        eligible: Eligibility,
+        notes: Sequence[str | None] = (),
+    ) -> None:
         shown: Sequence[Stratum] = MAIN if eligible is part.main else part.strata
-        self.results += measurement_rows(heading, measured, shown, part.population, self.shares)
+        rows = measurement_rows(heading, measured, shown, part.population, self.shares)
+        rows[0]["note"] = "; ".join(filter(None, [*notes, rows[0]["note"]])) or None
+        self.results += rows
         if heading.kind == "encoder":
             self.curves += measurement_curves(heading, measured, part.population, part.removed)
 

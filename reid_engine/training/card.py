@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from reid_engine import __version__
 from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.evaluation.confidence import Estimate, mean_estimate
+from reid_engine.matcher.carried_plda import CarriedPlda
 from reid_engine.training.pictures import Pictures
 from reid_engine.training.rank import BACKEND, Ranks
 from reid_engine.training.settings import TrainingSettings
@@ -54,6 +55,7 @@ def make_card(
     best_epoch: int,
     command: Sequence[str],
     again: Sequence[str] = (),
+    models: Mapping[str, CarriedPlda] | None = None,
 ) -> dict[str, Any]:
     """Give the card as plain finite values; it names no subject and no image.
 
@@ -75,6 +77,8 @@ def make_card(
         What the user typed.
     again
         What to type to judge the encoder again.
+    models
+        PLDA that it carries, by modality.
     """
     terms = _terms(pictures, split.training)
     gain = mean_estimate(judged.after.hits - judged.before.hits, judged.after.codes)
@@ -118,6 +122,7 @@ def make_card(
             "after": _plain(judged.after.estimate()),
             "gain": _plain(gain),
         },
+        "plda": {name: {"subjects": one.subjects, "images": one.images} for name, one in (models or {}).items()},
     }
 
 
@@ -189,6 +194,7 @@ def render_card(card: Mapping[str, Any]) -> str:
         "",
         f"Licence: {_cell(card['licence'])}. {_cell(card['citation'])}".rstrip(),
         "",
+        *_carried(card),
         "## Command",
         "",
         *(f"    {line}" for line in (card["command"] or "called from Python").splitlines()),
@@ -217,6 +223,18 @@ def _again(card: Mapping[str, Any]) -> list[str]:
         "Again, with the other attackers, strata and probes, on the same subjects:",
         "",
         f"    {card['judge_again']}",
+        "",
+    ]
+
+
+def _carried(card: Mapping[str, Any]) -> list[str]:
+    """Say what PLDA was fitted on, where there is one."""
+    said = [f"{one['subjects']} subjects with {one['images']} images ({name})" for name, one in card["plda"].items()]
+    if not said:
+        return []
+    return [
+        f"PLDA of its features was fitted on {', '.join(said)} that the network did not learn from, the judged among "
+        "them; it serves galleries whose own subjects are too few for one, and none that has one of these images.",
         "",
     ]
 

@@ -3,13 +3,16 @@
 from contextlib import suppress
 from pathlib import Path
 
+from reid_engine.carried import LEARNT_NAME, PLDA_NAME
 from reid_engine.encoder.trained import CHECKPOINT_NAME, DESCRIPTION_NAME, WEIGHTS_NAME
 from reid_engine.errors import TrainingError
 
 CARD_NAME = "card.json"
 CARD_TEXT_NAME = "model_card.md"
 
-OWN_NAMES = (CHECKPOINT_NAME, DESCRIPTION_NAME, WEIGHTS_NAME, CARD_NAME, CARD_TEXT_NAME)
+OWN_NAMES = (
+    CHECKPOINT_NAME, DESCRIPTION_NAME, WEIGHTS_NAME, CARD_NAME, CARD_TEXT_NAME, PLDA_NAME, LEARNT_NAME,
+)  # fmt: skip
 """Files that a training writes; ``encoder.json`` is the last of them."""
 
 

@@ -41,6 +41,8 @@ class Pictures:
         (N + 1,): the squares of image i are ``squares[starts[i]:starts[i + 1]]``.
     thumbnails
         (N, T), for near-duplicates.
+    digests
+        N, of their pixels.
     refused
         Images that could not be read; the position is that in the cohort.
     """
@@ -50,6 +52,7 @@ class Pictures:
     squares: Squares
     starts: NDArray[np.int64]
     thumbnails: NDArray[np.int8]
+    digests: tuple[str, ...]
     refused: tuple[Refused, ...]
 
     def __len__(self) -> int:
@@ -66,6 +69,7 @@ class _One:
     modality: str
     squares: list[Squares]
     thumbnail: NDArray[np.int8]
+    digest: str
 
 
 def sample_groups(samples: Sequence[Sample], modalities: Sequence[str] | None = None) -> tuple[str, ...]:
@@ -110,6 +114,7 @@ def read_pictures(samples: Sequence[Sample], recipe: Recipe, progress: Progress 
         squares=np.stack(squares) if squares else empty,
         starts=np.cumsum([0, *(len(one.squares) for _, one in kept)]).astype(np.int64),
         thumbnails=np.stack([one.thumbnail for _, one in kept]) if kept else np.empty((0, 0), dtype=np.int8),
+        digests=tuple(one.digest for _, one in kept),
         refused=tuple(refused),
     )
 
@@ -124,7 +129,7 @@ def _read(sample: Sample, preprocessing: Preprocessing) -> _One | str:
         return f"{sample.sample_id}: the modality cannot be told; give it in the manifest's column `modality`"
     chosen = choose_slices(scan.shape[0], preprocessing.recipe.slices)
     cut = [tile for index in chosen for tile in preprocessing.pictures(scan.eight_bit(index), scan.modality)]
-    return _One(scan.modality, [np.asarray(tile, dtype=np.uint8) for tile in cut], thumbnail(scan))
+    return _One(scan.modality, [np.asarray(tile, dtype=np.uint8) for tile in cut], thumbnail(scan), scan.pixel_digest)
 
 
 def _channels(square: Squares, colour: bool) -> Squares:

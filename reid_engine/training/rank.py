@@ -68,7 +68,7 @@ class HeldOut:
 
     def __init__(self, pictures: Pictures, rows: Ints) -> None:
         self.rows = rows
-        self._populations = _populations(pictures, rows)
+        self._populations = populations_of(pictures, rows)
         names = np.array([pictures.samples[row].subject_id for row in rows], dtype=object)
         self._codes = np.unique(names.astype(str), return_inverse=True)[1].astype(np.int64)
         self.subjects = len(np.unique(self._codes))
@@ -100,8 +100,8 @@ class HeldOut:
         )
 
 
-def _populations(pictures: Pictures, rows: Ints) -> list[Population]:
-    """Arrange the images of each group; their rows are places in `rows`."""
+def populations_of(pictures: Pictures, rows: Ints) -> list[Population]:
+    """Arrange the images (R,) of each modality and data set; their rows are places in `rows`."""
     names = pictures.groups
     groups = np.array([names[row] for row in rows], dtype=object)
     subjects = np.array([pictures.samples[row].subject_id for row in rows], dtype=object)

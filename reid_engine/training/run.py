@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from reid_engine.carried import LEARNT_NAME, PLDA_NAME, carried_arrays
 from reid_engine.cohort import Cohort
 from reid_engine.encoder.looks import takes_any_size
 from reid_engine.encoder.model import find_device, load_network
@@ -26,8 +27,10 @@ from reid_engine.encoder.trained import (
 )
 from reid_engine.encoder.weights import hash_state
 from reid_engine.errors import TrainingError
+from reid_engine.matcher.carried_plda import CarriedPlda
 from reid_engine.progress import Progress, silent
 from reid_engine.training.card import Judged, make_card, render_card
+from reid_engine.training.carrying import fit_by_modality, learnt_prints
 from reid_engine.training.files import load_checkpoint, put, save_checkpoint
 from reid_engine.training.folder import CARD_NAME, CARD_TEXT_NAME, clear_drafts, look_at_folder
 from reid_engine.training.learner import Learner
@@ -226,14 +229,22 @@ class _Course:
         after = self.judging.ranks(self.learner.features(self.split.judging))
         return Judged(self.before, after, self.judging.subjects, self.judging.sessions)
 
+    def fit_plda(self) -> dict[str, CarriedPlda]:
+        """Fit PLDA on the subjects that were not learnt from; after :meth:`judge`."""
+        rows = np.sort(np.concatenate([self.split.choosing, self.split.judging]))
+        return fit_by_modality(self.learner.pictures, rows, self.learner.features(rows))
+
 
 def _finish(
     course: _Course, spec: EncoderSpec, out: Path, *, name: str, command: Sequence[str], again: Sequence[str]
 ) -> Trained:
     """Write the encoder, its description last: a folder with that is whole."""
+    from safetensors.numpy import save_file as save_arrays
     from safetensors.torch import save_file
 
     judged = course.judge()
+    models = course.fit_plda()
+    learnt = learnt_prints(course.learner.pictures, course.split.training)
     pictures, weights_hash = course.learner.pictures, hash_state(course.best)
     modalities = tuple(sorted({pictures.modalities[row] for row in course.split.training}))
     trained = replace(spec, name=trained_name(name, weights_hash), modalities=modalities)
@@ -249,10 +260,14 @@ def _finish(
         best_epoch=course.best_epoch,
         command=command,
         again=again,
+        models=models,
     )
     trained = replace(trained, licence=card["licence"])
     out.mkdir(parents=True, exist_ok=True)
     put(out / WEIGHTS_NAME, lambda draft: save_file(course.best, draft))
+    put(out / LEARNT_NAME, lambda draft: save_arrays({"prints": learnt}, draft))
+    if models:
+        put(out / PLDA_NAME, lambda draft: save_arrays(carried_arrays(models), draft))
     put(out / CARD_NAME, lambda draft: draft.write_text(_json(card), encoding="utf-8"))
     put(out / CARD_TEXT_NAME, lambda draft: draft.write_text(render_card(card), encoding="utf-8"))
     description = describe_trained(trained, spec.name, weights_hash)

@@ -101,9 +101,15 @@ def test_baselines_stand_in_the_same_table(evaluated):
 
 
 def test_an_attacker_that_cannot_be_trained_says_why(evaluated):
-    found = row(evaluated[0], "CXR", "plda", "all", "rank-1")
+    found = row(evaluated[0], "CFP", "plda", "all", "rank-1")
     assert found["value"] is None
     assert "cannot be estimated" in found["note"]
+
+
+def test_of_few_subjects_it_is_taken_from_the_encoder_where_that_carries_one(evaluated):
+    found = row(evaluated[0], "CXR", "plda", "all", "rank-1")
+    assert found["value"] > 5 * found["chance"]
+    assert "PLDA comes with the encoder" in found["note"]
 
 
 def test_every_curve_is_finite_and_belongs_to_an_attack(evaluated):

@@ -86,7 +86,7 @@ def test_with_models_that_had_seen_the_images_the_probabilities_would_not_hold(m
             np.fill_diagonal(similarities, -np.inf)
             yield np.arange(len(self.rows)), similarities
 
-    monkeypatch.setattr(attack, "blocks_of", lambda _, vectors, population, __: Seen(vectors, population))
+    monkeypatch.setattr(attack, "blocks_of", lambda _, vectors, population, *__: Seen(vectors, population))
     _, p, right = checked(Hidden(20, **WORLDS["many features"][0]))
     assert expected_calibration_error(p, right.astype(float)) > 0.1
 

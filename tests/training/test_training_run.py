@@ -22,7 +22,7 @@ from reid_engine.training import run as run_module
 from reid_engine.training.pictures import read_pictures
 from reid_engine.training.rank import HeldOut
 
-FINISHED = {"encoder.safetensors", "encoder.json", "card.json", "model_card.md"}
+FINISHED = {"encoder.safetensors", "encoder.json", "learnt.safetensors", "card.json", "model_card.md"}
 
 
 class Stopped(BaseException):
