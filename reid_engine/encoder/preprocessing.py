@@ -37,7 +37,7 @@ class Preprocessing:
         self._offset = (-255 * np.asarray(recipe.mean) / scale).astype(np.float32)[:, None, None]
 
     def __call__(self, scan: Scan) -> NDArray[np.float32]:
-        """Give the network's input (k, 3, size, size): the tiles of all chosen slices of a scan."""
+        """Give the network's input (k, 3, size, size): the pictures of all chosen slices of a scan."""
         chosen = choose_slices(scan.shape[0], self.recipe.slices)
         pictures = [tile for index in chosen for tile in self.pictures(scan.eight_bit(index), scan.modality)]
         out = np.empty((len(pictures), 3, self.recipe.size, self.recipe.size), dtype=np.float32)
@@ -56,7 +56,8 @@ class Preprocessing:
         """Give the parts of an 8-bit image that become squares: (left, upper, right, lower) in pixels."""
         width, height = image.size
         field = locate(image, modality) if self.recipe.crop else Field(0, height, 0, width)
-        return tile_boxes(field, self.recipe.tiles)
+        tiles = tile_boxes(field, self.recipe.tiles)
+        return [*tiles, field.box] if self.recipe.whole and len(tiles) > 1 else tiles
 
     def _standardise(self, picture: Image.Image, out: NDArray[np.float32]) -> None:
         """Write a picture's channels (3, size, size) to `out`; grey fills all three."""

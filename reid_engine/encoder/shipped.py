@@ -30,8 +30,8 @@ def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]
     rest
         For all other modalities.
     shipped
-        Encoders of the same architecture, and of the same preprocessing but for the sizes; raises ValueError where
-        one is of another.
+        Encoders of the same architecture, and of the same preprocessing but for the sizes and the look at the whole;
+        raises ValueError where one is of another.
     """
     for one in shipped:
         if _build(one) != _build(rest):
@@ -44,6 +44,6 @@ def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]
 def _build(spec: EncoderSpec) -> tuple[str, Recipe | None, dict[str, Any]]:
     return (
         spec.architecture,
-        replace(spec.recipe, size=0, second_size=None) if spec.recipe else None,
+        replace(spec.recipe, size=0, second_size=None, whole=False) if spec.recipe else None,
         dict(spec.options),
     )

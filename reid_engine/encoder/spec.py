@@ -40,6 +40,8 @@ class Recipe:
         At most so many slices of a volume are embedded.
     second_size
         Side of a second, smaller look at the same input; the features of both, brought to unit length, are averaged.
+    whole
+        Whether a field that is cut into tiles is a picture of its own beside them.
     """
 
     size: int
@@ -51,12 +53,15 @@ class Recipe:
     standardise: Standardise = "fixed"
     slices: int = 8
     second_size: int | None = None
+    whole: bool = False
 
     def to_facts(self) -> dict[str, Any]:
-        """Give what the fingerprint is made of: a second size only where there is one, so that older ones hold."""
+        """Give what the fingerprint is made of: what came later only where it is used, so that older ones hold."""
         facts = asdict(self)
         if self.second_size is None:
             del facts["second_size"]
+        if not self.whole:
+            del facts["whole"]
         return facts
 
     def describe(self) -> dict[str, Any]:

@@ -156,7 +156,9 @@ def _recipe(held: Mapping[str, Any]) -> Recipe:
     recipe = Recipe(**{**held, "mean": tuple(map(float, held["mean"])), "std": tuple(map(float, held["std"]))})
     second = () if recipe.second_size is None else (recipe.second_size,)
     counts = (recipe.size, recipe.tiles, recipe.slices, *second)
-    if not all(type(count) is int and 1 <= count <= 4096 for count in counts) or type(recipe.crop) is not bool:
+    if not all(type(count) is int and 1 <= count <= 4096 for count in counts) or not all(
+        type(flag) is bool for flag in (recipe.crop, recipe.whole)
+    ):
         raise ValueError("sizes or counts that make no sense")
     if len(recipe.mean) != 3 or len(recipe.std) != 3 or min(recipe.std) <= 0:
         raise ValueError("mean or deviation that make no sense")

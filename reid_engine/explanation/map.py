@@ -10,7 +10,10 @@ from reid_engine.scan import Scan
 
 
 def lay(encoder: Encoder, scan: Scan, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lay the squares' cells (k, h, w) where they lie in the scan, (S, H, W); 0 where there is no square."""
+    """Lay the squares' cells (k, h, w) where they lie in the scan, (S, H, W).
+
+    0 where there is no square; where several see the same place, what is lost in each adds up, to 1 at most.
+    """
     from PIL import Image
 
     out = np.zeros(scan.shape[:3], dtype=np.float32)
@@ -20,5 +23,5 @@ def lay(encoder: Encoder, scan: Scan, values: NDArray[np.float32]) -> NDArray[np
             left, top, right, bottom = (round(side) for side in box)
             size = (max(right - left, 1), max(bottom - top, 1))
             laid = Image.fromarray(next(squares)).resize(size, Image.Resampling.BILINEAR)
-            out[index, top : top + size[1], left : left + size[0]] = np.asarray(laid)
-    return out
+            out[index, top : top + size[1], left : left + size[0]] += np.asarray(laid)
+    return np.minimum(out, 1)

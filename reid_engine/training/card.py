@@ -89,6 +89,7 @@ def make_card(
         "architecture": spec.architecture,
         "input_size": spec.recipe.size if spec.recipe else None,
         "second_size": spec.recipe.second_size if spec.recipe else None,
+        "whole": spec.recipe.whole if spec.recipe else False,
         "dim": spec.dim,
         "licence": f"base encoder: {base.licence}; training images: {'; '.join(terms)}",
         "citation": base.citation,
@@ -165,7 +166,7 @@ def render_card(card: Mapping[str, Any]) -> str:
         f"# {_cell(card['name'])}",
         "",
         f"`{card['base']}` ({card['architecture']}, {_sides(card)} px, {card['dim']}-d), trained with "
-        "`reid-engine train` to find other images of the same subject.",
+        f"`reid-engine train` to find other images of the same subject.{_whole(card)}",
         "",
         "It tells people apart better than its base encoder where the numbers below say so. Its weights were fitted to "
         "personal images: keep them as you keep those, and judge it only on subjects that it was not trained on.",
@@ -267,6 +268,10 @@ def _curve_row(row: Mapping[str, Any]) -> str:
     loss = "" if row["loss"] is None else f"{row['loss']:.3f}"
     rank_1 = "" if row["rank_1"] is None else f"{100 * row['rank_1']:.1f}"
     return f"| {row['epoch']} | {loss} | {rank_1} |"
+
+
+def _whole(card: Mapping[str, Any]) -> str:
+    return " A long picture is looked at as a whole, beside its parts." if card.get("whole") else ""
 
 
 def _sides(card: Mapping[str, Any]) -> str:

@@ -97,6 +97,23 @@ def test_a_long_picture_gives_its_parts_in_order():
     np.testing.assert_allclose(out[:, 0, 30, 32], [0.0, 0.4, 0.8], atol=1e-5)
 
 
+def test_a_long_picture_is_a_picture_of_its_own_beside_its_parts_where_asked_for():
+    picture = np.zeros((2, 60, 180), dtype=np.float32)
+    picture[..., 60:120], picture[..., 120:] = 0.4, 0.8
+    make = Preprocessing(replace(PLAIN, tiles=3, whole=True))
+    out = make(scan(picture))
+    assert out.shape == (8, 3, 64, 64)
+    np.testing.assert_array_equal(np.delete(out, [3, 7], axis=0), Preprocessing(replace(PLAIN, tiles=3))(scan(picture)))
+    np.testing.assert_array_equal(out[[3, 7]], Preprocessing(PLAIN)(scan(picture)))
+    assert make(scan(picture[..., :70])).shape == (2, 3, 64, 64)
+
+
+def test_what_nobody_asked_for_is_not_in_the_fingerprint():
+    """Else every gallery would have to be made anew."""
+    assert "whole" not in PLAIN.to_facts()
+    assert replace(PLAIN, whole=True).to_facts() == {**PLAIN.to_facts(), "whole": True}
+
+
 def test_cropping_to_the_field_makes_a_frame_irrelevant():
     inner = smooth(384, 384, seed=4) * 0.6 + 0.2
     framed = np.zeros((480, 576), dtype=np.float32)
