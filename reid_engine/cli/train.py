@@ -37,14 +37,7 @@ DEFAULTS = TrainingSettings()
     "--train-size", type=click.IntRange(32, 1024), metavar="PX", help="Side while it learns; a smaller one is faster."
 )
 @click.option("--late-size", type=click.IntRange(32, 1024), metavar="PX", help="Side in the last 30 % of the epochs.")
-@click.option("--whole", is_flag=True, help="Look at long pictures as a whole too, beside their parts.")
-@click.option(
-    "--drop-path",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=DEFAULTS.drop_path,
-    show_default=True,
-    help="Rate at which the last block is skipped while it learns; for small cohorts.",
-)
+@click.option("--whole", is_flag=True, help="The finished encoder looks at long pictures as a whole too.")
 @click.option("--half", is_flag=True, help="Store the weights in 16 bits.")
 @click.option("--loss", type=click.Choice(LOSSES), default=DEFAULTS.loss, show_default=True, help="What is minimised.")
 @click.option("--epochs", type=click.IntRange(1, 10_000), default=DEFAULTS.epochs, show_default=True, help="At most.")

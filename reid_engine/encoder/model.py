@@ -190,15 +190,10 @@ def load_spec(
     return BranchedEncoder(spec, network, branches, place, _notes(fitted))
 
 
-def load_network(
-    spec: EncoderSpec, *, weights: Path | None = None, download: bool = False, **further: float
-) -> tuple[Any, Fitted]:
-    """Load a spec's network as timm builds it, without a classifier, on the CPU; see :func:`load_encoder`.
-
-    What `further` there is goes to ``timm.create_model``, and is of no account when features are computed.
-    """
+def load_network(spec: EncoderSpec, *, weights: Path | None = None, download: bool = False) -> tuple[Any, Fitted]:
+    """Load a spec's network as timm builds it, without a classifier, on the CPU; see :func:`load_encoder`."""
     path = find_weights(Path(weights), spec) if weights else _own_weights(spec, download)
-    network = _build(spec, **further)
+    network = _build(spec)
     fitted = _fit(network, path)
     network.load_state_dict(fitted.state, strict=True)
     return network, fitted
@@ -213,10 +208,10 @@ def _own_weights(spec: EncoderSpec, download: bool) -> Path:
     return path
 
 
-def _build(spec: EncoderSpec, **further: float) -> Any:
+def _build(spec: EncoderSpec) -> Any:
     try:
         with torch.random.fork_rng(devices=[]):  # its first random weights are not the caller's dice
-            network = timm.create_model(spec.architecture, pretrained=False, num_classes=0, **spec.options, **further)
+            network = timm.create_model(spec.architecture, pretrained=False, num_classes=0, **spec.options)
     except (RuntimeError, TypeError, ValueError) as error:
         line = " ".join(str(error).split())
         raise EncoderError(f"{spec.name}: timm cannot build {spec.architecture} ({line})") from error

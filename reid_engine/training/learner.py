@@ -70,6 +70,8 @@ class Learner:
         self.settings = settings
         self.pictures = pictures
         self.rows = rows
+        self._parts = np.flatnonzero(~pictures.whole)
+        self._part_starts = np.searchsorted(self._parts, pictures.starts)
         self.device = device
         self.network = network.to(device)
         if device.type == "cpu":
@@ -131,8 +133,8 @@ class Learner:
     def _choose(self, places: Ints, rng: np.random.Generator) -> Ints:
         """Choose one square of each image: of tiles and slices, those at the same place in all of them."""
         rows = self.rows[places]
-        first, counts = self.pictures.starts[rows], np.diff(self.pictures.starts)[rows]
-        chosen: Ints = first + (rng.random() * counts).astype(np.int64)
+        first, counts = self._part_starts[rows], np.diff(self._part_starts)[rows]
+        chosen: Ints = self._parts[first + (rng.random() * counts).astype(np.int64)]
         return chosen
 
     def _set_rate(self, step: int) -> None:

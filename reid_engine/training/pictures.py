@@ -37,6 +37,8 @@ class Pictures:
         N, as the cohort says it or the scan shows it.
     squares
         (M, C, size, size) with C = 1 where all are grey, else 3: tiles and slices of each image in turn.
+    whole
+        (M,) whether a square is the whole of a picture that lies beside it in parts too.
     starts
         (N + 1,): the squares of image i are ``squares[starts[i]:starts[i + 1]]``.
     thumbnails
@@ -50,6 +52,7 @@ class Pictures:
     samples: tuple[Sample, ...]
     modalities: tuple[str, ...]
     squares: Squares
+    whole: NDArray[np.bool_]
     starts: NDArray[np.int64]
     thumbnails: NDArray[np.int8]
     digests: tuple[str, ...]
@@ -68,6 +71,7 @@ class Pictures:
 class _One:
     modality: str
     squares: list[Squares]
+    whole: list[bool]
     thumbnail: NDArray[np.int8]
     digest: str
 
@@ -112,6 +116,7 @@ def read_pictures(samples: Sequence[Sample], recipe: Recipe, progress: Progress 
         samples=tuple(sample for sample, _ in kept),
         modalities=tuple(one.modality for _, one in kept),
         squares=np.stack(squares) if squares else empty,
+        whole=np.array([flag for _, one in kept for flag in one.whole], dtype=np.bool_),
         starts=np.cumsum([0, *(len(one.squares) for _, one in kept)]).astype(np.int64),
         thumbnails=np.stack([one.thumbnail for _, one in kept]) if kept else np.empty((0, 0), dtype=np.int8),
         digests=tuple(one.digest for _, one in kept),
@@ -128,8 +133,13 @@ def _read(sample: Sample, preprocessing: Preprocessing) -> _One | str:
     if scan.modality == UNKNOWN:
         return f"{sample.sample_id}: the modality cannot be told; give it in the manifest's column `modality`"
     chosen = choose_slices(scan.shape[0], preprocessing.recipe.slices)
-    cut = [tile for index in chosen for tile in preprocessing.pictures(scan.eight_bit(index), scan.modality)]
-    return _One(scan.modality, [np.asarray(tile, dtype=np.uint8) for tile in cut], thumbnail(scan), scan.pixel_digest)
+    squares, whole = [], []
+    for index in chosen:
+        cut = preprocessing.pictures(scan.eight_bit(index), scan.modality)
+        squares += [np.asarray(one, dtype=np.uint8) for one in cut]
+        last = preprocessing.recipe.whole and len(cut) > 1
+        whole += [False] * (len(cut) - 1) + [last]
+    return _One(scan.modality, squares, whole, thumbnail(scan), scan.pixel_digest)
 
 
 def _channels(square: Squares, colour: bool) -> Squares:

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from timm.layers import DropPath
 
 from reid_engine.carried import LEARNT_NAME, PLDA_NAME, carried_arrays
 from reid_engine.cohort import Cohort
@@ -27,7 +26,7 @@ from reid_engine.encoder.trained import (
     trained_name,
 )
 from reid_engine.encoder.weights import hash_state
-from reid_engine.errors import EncoderError, TrainingError
+from reid_engine.errors import TrainingError
 from reid_engine.matcher.carried_plda import CarriedPlda
 from reid_engine.progress import Progress, silent
 from reid_engine.training.card import Judged, make_card, render_card
@@ -95,7 +94,7 @@ def train(
         Side of the input in pixels, where it is not to be the base encoder's; and side of a second look, with which
         the encoder is judged and used, not trained.
     whole
-        Whether long pictures, which are cut into tiles, are looked at as a whole too; learnt and used.
+        Whether long pictures, which are cut into tiles, are looked at as a whole too; judged and used so, not trained.
     weights
         The base encoder's weights from a local file.
     device
@@ -121,7 +120,7 @@ def train(
         raise TrainingError(f"{base.name}: is several networks in one; start from another encoder")
     place = find_device(device)
     spec = resize(base, size)
-    network = _load(spec, weights, settings.drop_path)
+    network, _ = load_network(spec, weights=weights)
     if second_size is not None and not takes_any_size(network):
         raise TrainingError(f"{spec.name}: takes pictures of one size alone; leave --second-size out")
     spec = replace(spec, dim=int(network.num_features))
@@ -150,19 +149,6 @@ def resize(spec: EncoderSpec, size: int | None) -> EncoderSpec:
     fixed = "img_size" in spec.options or spec.architecture.startswith("vit_")
     options = {**spec.options, "img_size": size} if fixed else spec.options
     return replace(spec, recipe=replace(spec.recipe, size=size), options=options)
-
-
-def _load(spec: EncoderSpec, weights: Path | None, drop_path: float) -> Any:
-    """Load the base encoder's network, whose blocks may be skipped while it learns."""
-    if not drop_path:
-        return load_network(spec, weights=weights)[0]
-    try:
-        network, _ = load_network(spec, weights=weights, drop_path_rate=drop_path)
-        if any(isinstance(module, DropPath) for module in network.modules()):
-            return network
-    except EncoderError:
-        load_network(spec, weights=weights)  # says what else is wrong, if anything is
-    raise TrainingError(f"{spec.name}: has no blocks that can be skipped; leave --drop-path out")
 
 
 class _Course:

@@ -42,9 +42,6 @@ class TrainingSettings:
         train-test resolution discrepancy, NeurIPS 2019).
     late_size
         The same for the last three tenths of the epochs; None takes `train_size`.
-    drop_path
-        Rate at which the last block of the network is skipped while it learns, earlier ones less: stochastic depth
-        (Huang et al., ECCV 2016), for small cohorts.
     half
         Whether the weights are rounded to 16 bits, which halves their file, before they are judged.
     """
@@ -63,7 +60,6 @@ class TrainingSettings:
     choosing: bool = True
     train_size: int | None = None
     late_size: int | None = None
-    drop_path: float = 0.0
     half: bool = False
 
     def to_json(self) -> dict[str, Any]:

@@ -325,7 +325,7 @@ def test_the_network_learns_from_pictures_of_the_size_that_is_asked_for(train_sm
     assert sides == [32] * (len(sides) * 3 // 4) + [48] * (len(sides) // 4)
 
 
-def test_long_pictures_are_learnt_and_used_as_a_whole_too(tmp_path):
+def test_long_pictures_are_looked_at_as_a_whole_too_and_not_learnt_from_so(tmp_path):
     from reid_engine.phantom import write_phantom_cohort
     from reid_engine.training.settings import TrainingSettings
 
@@ -333,53 +333,22 @@ def test_long_pictures_are_learnt_and_used_as_a_whole_too(tmp_path):
     cohort = read_cohort(tmp_path / "cohort")
     for sample in cohort.samples:
         Image.open(sample.path).resize((200, 64)).save(sample.path)
-    settings = TrainingSettings(epochs=1, subjects=2, images=2)
+    settings = TrainingSettings(epochs=1, subjects=2, images=2, choosing=False, frozen_epochs=0)
     spec = find_spec("efficientnet-lite0")
+    parts = run_module.train(cohort, spec, tmp_path / "parts", settings, name="wide", size=32)
     result = run_module.train(cohort, spec, tmp_path / "out", settings, name="wide", size=32, whole=True)
+    assert result.spec.name == parts.spec.name, "the same weights"
     assert json.loads((tmp_path / "out" / "encoder.json").read_text())["recipe"]["whole"] is True
     assert result.card["whole"] is True
     assert "beside its parts" in (tmp_path / "out" / "model_card.md").read_text()
     encoder = load_encoder(str(tmp_path / "out"))
     scan = read_scan(cohort.samples[0].path)
     assert len(encoder.prepare(scan)) == len(load_encoder("efficientnet-lite0").prepare(scan)) + 1
+    assert np.abs(encoder.embed(scan) - load_encoder(str(tmp_path / "parts")).embed(scan)).max() > 1e-3
     broken = tmp_path / "out" / "encoder.json"
     broken.write_text(broken.read_text().replace('"whole": true', '"whole": 1'))
     with pytest.raises(EncoderError, match="is damaged"):
         read_trained(tmp_path / "out")
-
-
-def test_blocks_are_skipped_while_it_learns_and_not_when_it_is_judged(train_small, tmp_path):
-    settings = {"choosing": False, "epochs": 1, "frozen_epochs": 0}
-    plain, skipping, again = (
-        train_small(tmp_path / name, drop_path=rate, **settings) for name, rate in (("a", 0), ("b", 0.5), ("c", 0.5))
-    )
-    assert plain.card["curve"][1]["loss"] != skipping.card["curve"][1]["loss"]
-    assert plain.card["held_out"]["before"] == skipping.card["held_out"]["before"]
-    assert skipping.spec.name == again.spec.name
-    assert load_encoder(str(tmp_path / "b")).spec.architecture == plain.spec.architecture
-
-
-def test_a_network_without_blocks_says_so(small_cohort, tmp_path):
-    import timm
-    from safetensors.torch import save_file
-
-    from reid_engine.training.settings import TrainingSettings
-
-    save_file(timm.create_model("ghostnet_050", num_classes=0).state_dict(), tmp_path / "weights.safetensors")
-    spec = find_spec("timm:ghostnet_050")
-    with pytest.raises(TrainingError, match="leave --drop-path out"):
-        run_module.train(
-            read_cohort(small_cohort),
-            spec,
-            tmp_path / "out",
-            TrainingSettings(drop_path=0.1),
-            name="ghost",
-            weights=tmp_path / "weights.safetensors",
-        )
-    with pytest.raises(EncoderError, match="not on this machine"):
-        run_module.train(
-            read_cohort(small_cohort), spec, tmp_path / "out", TrainingSettings(drop_path=0.1), name="ghost"
-        )
 
 
 @pytest.mark.parametrize("split", [None, [], {"seed": 0}, {"seed": "0", "fold": 0, "choosing": True, "judged": ""}])
