@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from reid_engine.encoder.appearance import WatchedNetwork
-from reid_engine.encoder.model import Encoder, fingerprint, ready
+from reid_engine.encoder.model import Encoder, fingerprint, mark, ready
 from reid_engine.encoder.preprocessing import Preprocessing
 from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.scan import Scan
@@ -66,18 +66,15 @@ class BranchedEncoder(Encoder):
 
     def prepare(self, scan: Scan) -> NDArray[np.float32]:
         """Give the input (k, 4, h, w) for a scan's k slices that are embedded; the last channel names the network."""
-        inputs = self._preparing.get(scan.modality, self.preprocessing)(scan)
-        out = np.empty((len(inputs), 4, *inputs.shape[2:]), dtype=np.float32)
-        out[:, :3] = inputs
-        out[:, 3] = self._numbers.get(scan.modality, 0)
-        return out
+        inputs, whole = self._preparing.get(scan.modality, self.preprocessing).flagged(scan)
+        return mark(inputs, self._numbers.get(scan.modality, 0), whole)
 
     def perceive(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give raw features, and what the encoder keeps beside them, (B, D + A) of prepared input (B, 4, h, w)."""
         out = np.empty((len(batch), self.identity.width), dtype=np.float32)
         for watched, rows in self._routes(batch):
             out[rows] = self._through(watched, batch[rows, :3])
-        return out
+        return self._without_whole(out, batch)
 
     def patches(self, batch: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """Give patch tokens (B, h, w, C) of prepared input (B, 4, H, W), h × w patches; None where there are none."""
@@ -93,6 +90,6 @@ class BranchedEncoder(Encoder):
 
     def _routes(self, batch: NDArray[np.float32]) -> Iterator[tuple[WatchedNetwork, NDArray[np.bool_]]]:
         """Give each network that the batch is for, and which rows (B,) go through it."""
-        numbers = np.rint(batch[:, 3, 0, 0]).astype(np.int64)
+        numbers = np.floor(batch[:, 3, 0, 0] + 0.25).astype(np.int64)  # who blurs a picture rounds this, too
         for number in np.unique(numbers):
             yield self._networks[number], numbers == number

@@ -92,16 +92,23 @@ class Encoder:
         return self.identity.dim
 
     def prepare(self, scan: Scan) -> NDArray[np.float32]:
-        """Give the network's input (k, 3, h, w) for the k slices of a scan that are embedded."""
-        return self.preprocessing(scan)
+        """Give the network's input (k, 3, h, w) for the k slices of a scan that are embedded.
+
+        Where the whole is looked at beside its parts, a fourth channel, constant, says which pictures are the whole.
+        """
+        inputs, whole = self.preprocessing.flagged(scan)
+        return mark(inputs, 0, whole) if self.preprocessing.recipe.whole else inputs
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """Give raw features (B, D) of prepared input (B, 3, h, w)."""
         return self.perceive(batch)[:, : self.dim]
 
     def perceive(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give raw features, and what the encoder keeps beside them, (B, D + A) of prepared input (B, 3, h, w)."""
-        return self._through(self._watched, batch)
+        """Give raw features, and what the encoder keeps beside them, (B, D + A) of prepared input (B, 3, h, w).
+
+        A whole picture whose parts lie beside it has no say in the latter, NaN: squeezed, it looks otherwise.
+        """
+        return self._without_whole(self._through(self._watched, batch[:, :3]), batch)
 
     @property
     def has_patches(self) -> bool:
@@ -110,7 +117,13 @@ class Encoder:
 
     def patches(self, batch: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """Give patch tokens (B, h, w, C) of prepared input (B, 3, H, W), h × w patches; None where there are none."""
-        return self._patches_through(self.network, batch)
+        return self._patches_through(self.network, batch[:, :3])
+
+    def _without_whole(self, found: NDArray[np.float32], batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Take what is kept beside features from pictures that are marked as a whole."""
+        if batch.shape[1] > 3:
+            found[is_whole(batch), self.dim :] = np.nan
+        return found
 
     def _through(self, watched: WatchedNetwork, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -143,6 +156,20 @@ class Encoder:
             if vector is not None:
                 out[position] = vector
         return out
+
+
+def mark(inputs: NDArray[np.float32], number: int, whole: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Give pictures (k, 3, h, w) a fourth channel: a network's number, and a half more where they are the whole."""
+    out = np.empty((len(inputs), 4, *inputs.shape[2:]), dtype=np.float32)
+    out[:, :3] = inputs
+    out[:, 3] = (number + 0.5 * whole)[:, None, None]
+    return out
+
+
+def is_whole(batch: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell which pictures (B,) were marked as the whole."""
+    halves: NDArray[np.bool_] = (batch[:, 3, 0, 0] + 0.25) % 1 > 0.5
+    return halves
 
 
 def load_encoder(

@@ -54,4 +54,10 @@ def _complete(
     while waiting and waiting[0][1] <= len(features):
         key, count = waiting.popleft()
         own = [features.popleft() for _ in range(count)]
-        yield key, np.mean(own, axis=0, dtype=np.float32) if own else None
+        yield key, _mean(own) if own else None
+
+
+def _mean(own: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Give the mean over slices; a value that is NaN in some of them is that of the others."""
+    found: NDArray[np.float32] = np.mean(own, axis=0, dtype=np.float32)
+    return np.nanmean(own, axis=0, dtype=np.float32) if np.isnan(found).any() else found

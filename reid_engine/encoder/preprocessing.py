@@ -38,12 +38,25 @@ class Preprocessing:
 
     def __call__(self, scan: Scan) -> NDArray[np.float32]:
         """Give the network's input (k, 3, size, size): the pictures of all chosen slices of a scan."""
-        chosen = choose_slices(scan.shape[0], self.recipe.slices)
-        pictures = [tile for index in chosen for tile in self.pictures(scan.eight_bit(index), scan.modality)]
+        return self.flagged(scan)[0]
+
+    def flagged(self, scan: Scan) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Give the network's input, and which pictures (k,) are the whole of what lies beside them in parts."""
+        pictures, whole = self.cut(scan)
         out = np.empty((len(pictures), 3, self.recipe.size, self.recipe.size), dtype=np.float32)
         for picture, place in zip(pictures, out, strict=True):
             self._standardise(picture, place)
-        return out
+        return out, np.array(whole, dtype=np.bool_)
+
+    def cut(self, scan: Scan) -> tuple[list[Image.Image], list[bool]]:
+        """Give what the network is shown of a scan, as 8-bit squares, and which are the whole of parts beside them."""
+        pictures: list[Image.Image] = []
+        whole: list[bool] = []
+        for index in choose_slices(scan.shape[0], self.recipe.slices):
+            own = self.pictures(scan.eight_bit(index), scan.modality)
+            pictures += own
+            whole += [False] * (len(own) - 1) + [self.recipe.whole and len(own) > 1]
+        return pictures, whole
 
     def pictures(self, pixels: NDArray[np.float32] | NDArray[np.uint8], modality: str) -> list[Image.Image]:
         """Give what the network is shown of one slice (H, W) or (H, W, 3), in [0, 1] or in 8 bits: 8-bit squares."""

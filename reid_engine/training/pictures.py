@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid_engine.cohort import Sample
-from reid_engine.encoder.preprocessing import Preprocessing, choose_slices
+from reid_engine.encoder.preprocessing import Preprocessing
 from reid_engine.encoder.spec import Recipe
 from reid_engine.encoder.stream import Refused
 from reid_engine.errors import ReidError
@@ -132,13 +132,8 @@ def _read(sample: Sample, preprocessing: Preprocessing) -> _One | str:
         return str(error)
     if scan.modality == UNKNOWN:
         return f"{sample.sample_id}: the modality cannot be told; give it in the manifest's column `modality`"
-    chosen = choose_slices(scan.shape[0], preprocessing.recipe.slices)
-    squares, whole = [], []
-    for index in chosen:
-        cut = preprocessing.pictures(scan.eight_bit(index), scan.modality)
-        squares += [np.asarray(one, dtype=np.uint8) for one in cut]
-        last = preprocessing.recipe.whole and len(cut) > 1
-        whole += [False] * (len(cut) - 1) + [last]
+    cut, whole = preprocessing.cut(scan)
+    squares = [np.asarray(one, dtype=np.uint8) for one in cut]
     return _One(scan.modality, squares, whole, thumbnail(scan), scan.pixel_digest)
 
 

@@ -1,14 +1,16 @@
 """What trained encoders keep beside an embedding is what their middle stage gives, for any batch and thread."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import timm
 import torch
 
-from reid_engine.encoder import IMAGENET_ENCODER, load_encoder
+from reid_engine.encoder import IMAGENET_ENCODER, find_spec, load_encoder
 from reid_engine.encoder.appearance import WatchedNetwork
+from reid_engine.encoder.model import load_spec
 from reid_engine.scan import Scan
 
 
@@ -117,3 +119,33 @@ def test_threads_do_not_get_each_others(encoder):
         for _ in range(3):
             for found, right in zip(pool.map(encoder.take_in, scans), expected, strict=True):
                 np.testing.assert_allclose(found, right, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["reid-oct", "reid-lite0"])
+def test_a_whole_beside_its_parts_counts_in_the_features_and_not_in_the_appearance(name):
+    """Squeezed to a square a b-scan looks otherwise, and everything would look more like it."""
+    parts, both = (with_whole(find_spec(name), whole) for whole in (False, True))
+    wide = Scan(values=np.random.default_rng(3).random((1, 60, 170), dtype=np.float32), modality="OCT")
+    square = Scan(values=wide.values[..., :60], modality="OCT")
+    prepared = both.prepare(wide)
+    assert len(prepared) == len(parts.prepare(wide)) + 1
+    found, plain = both.take_in(wide), parts.take_in(wide)
+    np.testing.assert_allclose(found[both.dim :], plain[parts.dim :], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found[: both.dim], both.forward(prepared).mean(axis=0), rtol=1e-4, atol=1e-5)
+    assert np.abs(found[: both.dim] - plain[: parts.dim]).max() > 1e-3
+    np.testing.assert_allclose(both.take_in(square), parts.take_in(square), rtol=1e-5, atol=1e-6)
+    rounded = prepared.copy()
+    rounded[:, 3] -= 1e-3  # as a blur does
+    np.testing.assert_array_equal(np.isnan(both.perceive(rounded)), np.isnan(both.perceive(prepared)))
+    np.testing.assert_array_equal(both.forward(rounded), both.forward(prepared))
+
+
+def with_whole(spec, whole):
+    """Load an encoder whose network for OCT looks at the whole, or does not."""
+    if spec.branches:
+        return load_spec(replace(spec, branches={"OCT": whole_spec(spec.branches["OCT"], whole)}), device="cpu")
+    return load_spec(whole_spec(spec, whole), device="cpu")
+
+
+def whole_spec(spec, whole):
+    return replace(spec, recipe=replace(spec.recipe, whole=whole))
