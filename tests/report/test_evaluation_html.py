@@ -45,6 +45,17 @@ def test_it_loads_and_runs_nothing(page, html):
             assert "url(" not in (value or "") or re.findall(r"url\(([^)]*)\)", value)[0].startswith("#")
 
 
+def test_what_is_noted_of_the_strongest_attack_stands_in_the_summary():
+    """Such as that its encoder learnt from these very people: the rate means little then."""
+    document = small()
+    for row in document["results"]:
+        if row["metric"] == "rank-1" and row["level"] == "image":
+            row["note"] = f"{row['encoder']} learnt from 12 of these images"
+    text = section(read(render_evaluation(document)), "summary").text()
+    assert text.count("learnt from 12 of these images.") == 1
+    assert "learnt from" not in section(read(render_evaluation(small())), "summary").text()
+
+
 def test_its_parts_come_in_order_and_the_sections_can_be_reached(page):
     assert tuple(one.attributes["id"] for one in page.all("section")) == SECTIONS
     links = [link.attributes["href"] for link in next(page.all("nav")).all("a")]

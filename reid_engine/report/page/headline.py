@@ -91,7 +91,7 @@ def _card(results: Results, group: Group) -> Card:
         reason = reason or "no rate was measured"
         return Card(group.label, group.images, "", "", "", None, reason)
     ends, chance = both(row.get("ci95")), finite(row.get("chance"))
-    said = [_subjects(results, group), *_against_chance(ends, chance), *_controls(results, group)]
+    said = [_subjects(results, group), *_against_chance(ends, chance), *_controls(results, group), _noted(reason)]
     return Card(
         label=group.label,
         images=group.images,
@@ -103,6 +103,11 @@ def _card(results: Results, group: Group) -> Card:
         measured=f"{_of(row)} who have two or more images here; strongest attacker tried: {attack.label}.",
         sentences=[sentence for sentence in said if sentence],
     )
+
+
+def _noted(note: str) -> str:
+    """Say what there is to know about the rate, such as that its encoder learnt from these people."""
+    return f"{note[0].upper()}{note[1:]}." if note else ""
 
 
 def _subjects(results: Results, group: Group) -> str:
