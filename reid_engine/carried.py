@@ -37,16 +37,30 @@ def carried_plda(spec: EncoderSpec, modality: str) -> CarriedPlda | None:
 
 def carried_by(identity: EncoderIdentity, modality: str) -> CarriedPlda | None:
     """Give the PLDA that comes with the encoder of a gallery; None where it has none, or other weights were given."""
+    spec = _find(identity)
+    found = carried_plda(spec, modality) if spec else None
+    return found if spec and found and _is(spec, identity) else None
+
+
+def learnt_by(identity: EncoderIdentity, modality: str, digests: Iterable[str]) -> int:
+    """Count the images of a gallery, by their pixel digests (hex), that its encoder learnt from."""
+    spec = _find(identity)
+    count = int(learnt_images(spec, modality, digests).sum()) if spec else 0
+    return count if spec and count and _is(spec, identity) else 0
+
+
+def _find(identity: EncoderIdentity) -> EncoderSpec | None:
     try:
-        spec = find_spec(identity.name)
+        return find_spec(identity.name)
     except EncoderError:
         return None
-    found = carried_plda(spec, modality)
-    if found is None:
-        return None
+
+
+def _is(spec: EncoderSpec, identity: EncoderIdentity) -> bool:
+    """Whether the encoder of a gallery had the weights of its name."""
     from reid_engine.encoder.model import load_spec
 
-    return found if load_spec(spec, device="cpu").identity == identity else None
+    return load_spec(spec, device="cpu").identity == identity
 
 
 def learnt_images(spec: EncoderSpec, modality: str, digests: Iterable[str]) -> NDArray[np.bool_]:

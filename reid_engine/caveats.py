@@ -24,6 +24,8 @@ class Circumstances:
         Nobody is enrolled with images of the modality.
     trained
         The encoder was trained on identities.
+    learnt, enrolled
+        Enrolled images of the modality that the encoder was trained on, and all of them.
     copies
         Enrolled images that are nearly the same picture.
     copy_alone
@@ -46,6 +48,8 @@ class Circumstances:
     in_domain: bool | None = True
     absent: bool = False
     trained: bool = False
+    learnt: int = 0
+    enrolled: int = 0
     copies: int = 0
     copy_alone: bool = False
     same_day: bool = False
@@ -68,6 +72,11 @@ def caveats(case: Circumstances) -> tuple[str, ...]:
         said.append(
             "The encoder was trained to tell people apart, so it may take a scan of quite another kind for one of the "
             "gallery's: look whether the scan is what it should be."
+        )
+    if case.learnt:
+        said.append(
+            f"The encoder learnt from {case.learnt} of the {case.enrolled} enrolled {case.modality} images: it finds "
+            "these people more easily than others, so what was measured on them is too high for other people."
         )
     said += _domain(case) + _copies(case) + _comparison(case)
     return tuple(said)

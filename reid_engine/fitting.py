@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reid_engine.attack import Attack, fit_attack
 from reid_engine.basis import Basis, fit_basis
-from reid_engine.carried import carried_by
+from reid_engine.carried import carried_by, learnt_by
 from reid_engine.domain import Domain, fit_domain
 from reid_engine.errors import ProbeError
 from reid_engine.matcher.carried_plda import CarriedPlda
@@ -203,7 +203,8 @@ class Work:
         attack = fit_attack(self.vectors, self.population, self._domain(), self._carried(gallery))
         arrays, facts = attack.to_model()
         pixels = measure_pixels(self.thumbnails[self.population.rows], self.population, facts["sessions"])
-        gallery.save_model(attack_name, arrays, {**facts, "pixels": pixels, "version": VERSION})
+        learnt = learnt_by(gallery.encoder, self.modality, self.table["pixel_digest"])
+        gallery.save_model(attack_name, arrays, {**facts, "pixels": pixels, "learnt": learnt, "version": VERSION})
 
     def _carried(self, gallery: Gallery) -> CarriedPlda | None:
         """Give the encoder's PLDA where one of the gallery's own cannot be had and it knows none of these images."""

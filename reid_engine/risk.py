@@ -340,11 +340,13 @@ class _Case:
         if roster.attack is None:
             case = replace(case, unfitted=True, in_domain=True)
         else:
-            case = replace(case, uncalibrated=roster.attack.facts["uncalibrated"])
+            facts = roster.attack.facts
+            case = replace(case, uncalibrated=facts["uncalibrated"], learnt=facts.get("learnt", 0))
         copied = np.unique(roster.population.codes[found.copies])
         calibration = roster.attack.calibration if roster.attack else None
         return replace(
             case,
+            enrolled=len(roster.population),
             copies=int(found.copies.sum()),
             copy_alone=bool((found.evidence[copied] < 0).any()),
             same_day=bool(matches[0]["same_session"]),

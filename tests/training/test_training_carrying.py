@@ -16,6 +16,7 @@ from reid_engine.fitting import fit_gallery, load_attack
 from reid_engine.matcher.enrolment import enrol
 from reid_engine.matcher.gallery import Gallery
 from reid_engine.phantom import write_phantom_cohort
+from reid_engine.risk import RiskAssessor
 from reid_engine.scan import read_scan
 from reid_engine.training.split import split_subjects
 
@@ -128,6 +129,17 @@ def test_an_evaluation_of_few_others_says_whose_identities_were_learnt(trained, 
     assert row["value"] is not None
     assert "42 images of 21 other subjects" in row["note"]
     assert rank_1_row(report, "cosine")["note"] is None
+
+
+def test_a_check_against_people_whom_the_encoder_learnt_from_says_so(trained, cohort, parts, others, tmp_path):
+    encoder = load_encoder(str(trained.spec.source.path.parent))
+    scan = read_scan(cohort.samples[0].path, modality="CXR")
+    for name, part, said in (("all", cohort, True), ("others", others, False)):
+        assessor = RiskAssessor(gallery_in(tmp_path / name, part, encoder), encoder)
+        found = " ".join(assessor.assess(scan).to_json()["caveats"])
+        told = f"learnt from {len(parts[0].samples)} of the {len(cohort.samples)} enrolled CXR images"
+        assert (told in found) == said
+        assert ("learnt from" in found) == said
 
 
 def test_an_evaluation_warns_of_people_whom_the_encoder_learnt_from(trained, cohort, parts, tmp_path):
