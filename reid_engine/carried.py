@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from reid_engine.encoder.identity import EncoderIdentity
 from reid_engine.encoder.registry import find_spec
 from reid_engine.encoder.spec import EncoderSpec, FolderWeights
+from reid_engine.encoder.trained import LEARNT_NAME, PLDA_NAME
 from reid_engine.errors import EncoderError
 from reid_engine.matcher.carried_plda import CarriedPlda, shorten
-
-PLDA_NAME = "plda.safetensors"
-LEARNT_NAME = "learnt.safetensors"
 
 
 def carried_plda(spec: EncoderSpec, modality: str) -> CarriedPlda | None:

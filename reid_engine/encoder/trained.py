@@ -22,6 +22,8 @@ SCHEMA = "reid-encoder/1"
 DESCRIPTION_NAME = "encoder.json"
 WEIGHTS_NAME = "encoder.safetensors"
 CHECKPOINT_NAME = "checkpoint.pt"
+PLDA_NAME = "plda.safetensors"
+LEARNT_NAME = "learnt.safetensors"
 
 TRAINED_PREFIX = "trained:"
 

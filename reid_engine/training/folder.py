@@ -3,8 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from reid_engine.carried import LEARNT_NAME, PLDA_NAME
-from reid_engine.encoder.trained import CHECKPOINT_NAME, DESCRIPTION_NAME, WEIGHTS_NAME
+from reid_engine.encoder.trained import CHECKPOINT_NAME, DESCRIPTION_NAME, LEARNT_NAME, PLDA_NAME, WEIGHTS_NAME
 from reid_engine.errors import TrainingError
 
 CARD_NAME = "card.json"

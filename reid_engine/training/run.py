@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from reid_engine.carried import LEARNT_NAME, PLDA_NAME, carried_arrays
+from reid_engine.carried import carried_arrays
 from reid_engine.cohort import Cohort
 from reid_engine.encoder.looks import takes_any_size
 from reid_engine.encoder.model import find_device, load_network
@@ -20,6 +20,8 @@ from reid_engine.encoder.stream import Refused
 from reid_engine.encoder.trained import (
     CHECKPOINT_NAME,
     DESCRIPTION_NAME,
+    LEARNT_NAME,
+    PLDA_NAME,
     WEIGHTS_NAME,
     describe_trained,
     read_trained,

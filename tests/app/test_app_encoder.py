@@ -22,7 +22,7 @@ from reid_engine.phantom import write_phantom_cohort
 pytest.importorskip("pytorch_metric_learning")
 
 TINY = {"size": 32, "subjects": 2, "images": 2}
-FINISHED = {"encoder.safetensors", "encoder.json", "card.json", "model_card.md"}
+FINISHED = {"encoder.safetensors", "encoder.json", "learnt.safetensors", "card.json", "model_card.md"}
 
 
 @pytest.fixture(scope="module")

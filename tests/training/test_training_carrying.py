@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reid_engine.carried import LEARNT_NAME, PLDA_NAME, carried_by, carried_plda, learnt_images
+from reid_engine.carried import carried_by, carried_plda, learnt_images
 from reid_engine.cohort import read_cohort
 from reid_engine.encoder import find_spec, load_encoder
 from reid_engine.encoder.model import load_spec
+from reid_engine.encoder.trained import LEARNT_NAME, PLDA_NAME
 from reid_engine.errors import EncoderError
 from reid_engine.evaluation import evaluate
 from reid_engine.fitting import fit_gallery, load_attack
