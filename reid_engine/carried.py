@@ -28,7 +28,10 @@ def carried_plda(spec: EncoderSpec, modality: str) -> CarriedPlda | None:
     if not own:
         return None
     try:
-        return CarriedPlda.from_arrays(own)
+        found = CarriedPlda.from_arrays(own)
+        if spec.dim not in (None, len(found.projection)):
+            raise ValueError("of features of another length")
+        return found
     except (KeyError, ValueError, IndexError) as error:
         raise EncoderError(f"{spec.name}: its {PLDA_NAME} is damaged; restore it, or train again") from error
 

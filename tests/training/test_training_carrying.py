@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from reid_engine.carried import carried_by, carried_plda, learnt_images
 from reid_engine.cohort import read_cohort
@@ -165,6 +166,15 @@ def test_a_damaged_file_is_named(trained, tmp_path, name):
     with pytest.raises(EncoderError, match=name):
         carried_plda(spec, "CXR")
         learnt_images(spec, "CXR", ["0" * 64])
+
+
+def test_plda_of_other_features_is_refused(trained, tmp_path):
+    for path in trained.spec.source.path.parent.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    arrays = load_file(tmp_path / PLDA_NAME)
+    save_file({**arrays, "CXR.projection": arrays["CXR.projection"][:640].copy()}, tmp_path / PLDA_NAME)
+    with pytest.raises(EncoderError, match=PLDA_NAME):
+        carried_plda(find_spec(str(tmp_path)), "CXR")
 
 
 def test_the_card_names_no_image(trained, cohort):
