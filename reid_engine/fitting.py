@@ -211,7 +211,7 @@ class Work:
         if shortage(self.population) is None:
             return None
         found = carried_by(gallery.encoder, self.modality)
-        return None if found is None or found.knows(self.table["pixel_digest"]).any() else found
+        return found.unless_fitted_on(self.table["pixel_digest"]) if found else None
 
     def _domain(self) -> Domain | None:
         codes, folds = self.population.codes, self.population.image_folds

@@ -19,7 +19,8 @@ from reid_engine.scan import Scan
 class BranchedEncoder(Encoder):
     """Sends each scan through the network for its modality.
 
-    Prepared input has a fourth channel, constant, that says which network it is for: batches may mix modalities.
+    Prepared input has a fourth channel, constant, that says which network it is for, so that batches may mix
+    modalities; a half more says that a picture is the whole of parts beside it (`model.mark`).
 
     Parameters
     ----------

@@ -164,7 +164,7 @@ class _Part:
     def carried(self, spec: "EncoderSpec | None") -> CarriedPlda | None:
         """Give the PLDA that comes with an encoder, unless it was fitted on one of these images."""
         found = carried_plda(spec, self.group.modality) if spec else None
-        return None if found is None or found.knows(self.table["pixel_digest"]).any() else found
+        return found.unless_fitted_on(self.table["pixel_digest"]) if found else None
 
     def learnt_note(self, spec: "EncoderSpec | None") -> str | None:
         """Say how many of the images an encoder was trained on; None where it was not."""
@@ -174,8 +174,8 @@ class _Part:
         if not count:
             return None
         return (
-            f"{spec.name} learnt from {count} of these {len(self.table)} images, so that it finds their subjects too "
-            "often; judge it on other people"
+            f"the encoder {spec.name} learnt from {count} of these {len(self.table)} images, so that it finds their "
+            "subjects too often; judge it on other people"
         )
 
     def heading(self, encoder: str, kind: str, attacker: str) -> Heading:

@@ -71,6 +71,10 @@ class CarriedPlda:
         """Tell of images, by their pixel digests (hex), whether it was fitted on them."""
         return np.isin(shorten(digests), self.prints)
 
+    def unless_fitted_on(self, digests: Iterable[str]) -> "CarriedPlda | None":
+        """Give it for images with these pixel digests (hex); None where it was fitted on one of them."""
+        return None if self.knows(digests).any() else self
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Give arrays from which :meth:`from_arrays` makes it again; half precision moves no comparison by 0.001."""
         return {
@@ -84,7 +88,12 @@ class CarriedPlda:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "CarriedPlda":
         """Make it again; ValueError or KeyError where the arrays are not those of one."""
         projection, ratios = arrays["projection"].astype(np.float32), arrays["ratios"].astype(np.float32)
-        if projection.ndim != 2 or ratios.shape != projection.shape[1:] or not np.isfinite(projection).all():
+        if (
+            projection.ndim != 2
+            or not projection.size
+            or ratios.shape != projection.shape[1:]
+            or not np.isfinite(projection).all()
+        ):
             raise ValueError("no axes of PLDA")
         return cls(projection, ratios, int(arrays["subjects"][0]), arrays["prints"].astype(np.int64))
 

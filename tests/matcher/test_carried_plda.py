@@ -127,6 +127,10 @@ def test_it_comes_back_from_arrays(carried, few):
     np.testing.assert_allclose(ours @ ours.T, theirs @ theirs.T, atol=1e-3)
     with pytest.raises(ValueError, match="no axes"):
         CarriedPlda.from_arrays({**carried.to_arrays(), "ratios": carried.ratios[1:]})
+    with pytest.raises(ValueError, match="no axes"):
+        CarriedPlda.from_arrays(
+            {**carried.to_arrays(), "projection": carried.projection[:, :0], "ratios": carried.ratios[:0]}
+        )
 
 
 def test_few_people_fit_none():
