@@ -83,7 +83,7 @@ def choose_encoder(name: str | None, weights: Path | None, cohort: "Cohort") -> 
     spec = choose_spec(modality, weights)
     if modality in spec.modalities:
         why = f"made for {modality}"
-    elif modality in spec.branches:
+    elif modality in spec.own_weights:
         why = f"the default, which has weights of its own for {modality}"
     elif modality is None:
         why = "the default, because the images have several modalities or some unknown one"

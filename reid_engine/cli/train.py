@@ -38,6 +38,13 @@ DEFAULTS = TrainingSettings()
 )
 @click.option("--late-size", type=click.IntRange(32, 1024), metavar="PX", help="Side in the last 30 % of the epochs.")
 @click.option("--whole", is_flag=True, help="The finished encoder looks at long pictures as a whole too.")
+@click.option("--mirror", is_flag=True, help="The finished encoder looks at pictures in a mirror too, as for eyes.")
+@click.option(
+    "--tile-step",
+    type=click.FloatRange(0, 1, min_open=True),
+    metavar="SHARE",
+    help="Parts of long pictures follow each other by this share of their length; below 1 around the middle.",
+)
 @click.option("--half", is_flag=True, help="Store the weights in 16 bits.")
 @click.option("--loss", type=click.Choice(LOSSES), default=DEFAULTS.loss, show_default=True, help="What is minimised.")
 @click.option("--epochs", type=click.IntRange(1, 10_000), default=DEFAULTS.epochs, show_default=True, help="At most.")
@@ -88,6 +95,8 @@ def train(
     size: int | None,
     second_size: int | None,
     whole: bool,
+    mirror: bool,
+    tile_step: float | None,
     no_choosing: bool,
     where: tuple[str, ...],
     no_pseudonyms: bool,
@@ -120,6 +129,8 @@ def train(
             size=size,
             second_size=second_size,
             whole=whole,
+            mirror=mirror,
+            tile_step=tile_step,
             weights=weights,
             command=["reid-engine", *sys.argv[1:]],
             again=_again(cohort, out, where),

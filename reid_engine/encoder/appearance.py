@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reid_engine.encoder.looks import mean_direction, shrink
+from reid_engine.encoder.looks import further_looks, mean_direction
 
 
 class WatchedNetwork:
@@ -25,13 +25,21 @@ class WatchedNetwork:
         Takes (B, 3, h, w), gives (B, D).
     half_way
         Side of the input with which the stages are found; None where nobody looks at them, and the features are all.
-    second_size
-        Side of the second look, if there is one: see :mod:`reid_engine.encoder.looks`.
+    second_size, mirror
+        Side of a second look, if there is one, and whether there are looks in a mirror: see
+        :mod:`reid_engine.encoder.looks`.
     """
 
-    def __init__(self, network: nn.Module, *, half_way: int | None = None, second_size: int | None = None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        half_way: int | None = None,
+        second_size: int | None = None,
+        mirror: bool = False,
+    ) -> None:
         self.network = network
-        self.second_size = second_size
+        self.second_size, self.mirror = second_size, mirror
         self.width = 0
         """Channels A of the middle stages; 0 where nobody looks, or the network's stages cannot be told."""
         self._seen = threading.local()
@@ -49,8 +57,8 @@ class WatchedNetwork:
         self._seen.means = []
         features: Tensor = self.network(inputs).float()
         means = self._taken()
-        if self.second_size is not None:
-            features = mean_direction(features, self.network(shrink(inputs, self.second_size)))
+        further = further_looks(inputs, self.second_size, self.mirror)
+        features = mean_direction(features, *(self.network(one) for one in further))
         return torch.cat([features, *means], dim=1) if means else features
 
     def _look(self, module: nn.Module, inputs: Any, output: Tensor) -> None:

@@ -62,8 +62,8 @@ class BranchedEncoder(Encoder):
         return frozenset(self._numbers)
 
     def knows_people(self, modality: str) -> bool:
-        """Whether a modality has a branch."""
-        return modality in self._numbers
+        """Whether a modality has weights of its own."""
+        return modality in self.spec.own_weights
 
     def prepare(self, scan: Scan) -> NDArray[np.float32]:
         """Give the input (k, 4, h, w) for a scan's k slices that are embedded; the last channel names the network."""

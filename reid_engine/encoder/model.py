@@ -70,7 +70,8 @@ class Encoder:
         if spec.recipe is None:
             return WatchedNetwork(network)
         half_way = spec.recipe.size if self._overlooks else None
-        return WatchedNetwork(network, half_way=half_way, second_size=spec.recipe.second_size)
+        recipe = spec.recipe
+        return WatchedNetwork(network, half_way=half_way, second_size=recipe.second_size, mirror=recipe.mirror)
 
     @property
     def _overlooks(self) -> bool:

@@ -69,7 +69,7 @@ class Preprocessing:
         """Give the parts of an 8-bit image that become squares: (left, upper, right, lower) in pixels."""
         width, height = image.size
         field = locate(image, modality) if self.recipe.crop else Field(0, height, 0, width)
-        tiles = tile_boxes(field, self.recipe.tiles)
+        tiles = tile_boxes(field, self.recipe.tiles, self.recipe.tile_step)
         return [*tiles, field.box] if self.recipe.whole and len(tiles) > 1 else tiles
 
     def _standardise(self, picture: Image.Image, out: NDArray[np.float32]) -> None:
@@ -85,15 +85,25 @@ class Preprocessing:
             out += self._offset
 
 
-def tile_boxes(field: Field, most: int) -> list[tuple[float, float, float, float]]:
-    """Cut a field along its longer side into at most `most` equal, nearly square boxes, as Pillow takes them."""
+def tile_boxes(field: Field, most: int, step: float = 1.0) -> list[tuple[float, float, float, float]]:
+    """Cut a field along its longer side into at most `most` equal, nearly square boxes, as Pillow takes them.
+
+    Each is as long as the field divided by their number, and lies `step` of its length from the one before; together
+    they lie around the middle.
+    """
     height, width = field.size
     count = max(1, min(most, round(max(height, width) / min(height, width))))
     if width >= height:
-        cuts = np.linspace(field.left, field.right, count + 1).tolist()
-        return [(a, field.top, b, field.bottom) for a, b in pairwise(cuts)]
-    cuts = np.linspace(field.top, field.bottom, count + 1).tolist()
-    return [(field.left, a, field.right, b) for a, b in pairwise(cuts)]
+        return [(a, field.top, b, field.bottom) for a, b in _spans(field.left, field.right, count, step)]
+    return [(field.left, a, field.right, b) for a, b in _spans(field.top, field.bottom, count, step)]
+
+
+def _spans(first: int, end: int, count: int, step: float) -> list[tuple[float, float]]:
+    if step == 1:
+        return list(pairwise(np.linspace(first, end, count + 1).tolist()))
+    length = (end - first) / count
+    start = (first + end) / 2 - length * (1 + (count - 1) * step) / 2
+    return [(start + number * step * length, start + (number * step + 1) * length) for number in range(count)]
 
 
 def choose_slices(count: int, wanted: int) -> list[int]:

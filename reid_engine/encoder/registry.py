@@ -205,8 +205,11 @@ _RAD_DINO = EncoderSpec(
 
 _SHIPPED = shipped_specs()
 
+MIRRORED = ("CFP",)
+"""Modalities that the default encoder has no weights of its own for, of which fellow eyes mirror each other."""
+
 _SPECS = (
-    branched_spec(BRANCHED_ENCODER, _lite(0, 224), _SHIPPED),
+    branched_spec(BRANCHED_ENCODER, _lite(0, 224), _SHIPPED, MIRRORED),
     _lite(0, 224),
     *_SHIPPED,
     _lite(2, 260),

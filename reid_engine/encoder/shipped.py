@@ -12,6 +12,9 @@ from reid_engine.encoder.trained import DESCRIPTION_NAME, read_description
 
 FOLDER = Path(__file__).with_name("weights")
 
+_LOOKS: dict[str, Any] = {"size": 0, "tile_step": 1.0, "second_size": None, "whole": False, "mirror": False}
+"""What networks of one encoder may differ in: how often, and at what, each of them looks."""
+
 
 def shipped_specs() -> tuple[EncoderSpec, ...]:
     """Give one spec a folder, by name."""
@@ -20,7 +23,9 @@ def shipped_specs() -> tuple[EncoderSpec, ...]:
     return tuple(replace(read_description(one), name=one.name, url=f"{place}/{one.name}") for one in folders)
 
 
-def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]) -> EncoderSpec:
+def branched_spec(
+    name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...], mirrored: tuple[str, ...] = ()
+) -> EncoderSpec:
     """Give an encoder that sends each modality through the network that was trained for it.
 
     Parameters
@@ -30,13 +35,16 @@ def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]
     rest
         For all other modalities.
     shipped
-        Encoders of the same architecture, and of the same preprocessing but for the sizes and the look at the whole;
-        raises ValueError where one is of another.
+        Encoders of the same architecture, and of the same preprocessing but for what each looks at; raises
+        ValueError where one is of another.
+    mirrored
+        Modalities without such an encoder whose pictures `rest` looks at in a mirror, too.
     """
     for one in shipped:
         if _build(one) != _build(rest):
             raise ValueError(f"{one.name} is built otherwise than {rest.name}")
-    branches = {modality: one for one in shipped for modality in one.modalities}
+    both = replace(rest, recipe=replace(rest.recipe, mirror=True)) if rest.recipe else rest
+    branches = dict.fromkeys(mirrored, both) | {modality: one for one in shipped for modality in one.modalities}
     licence = f"{rest.licence}; those of {', '.join(one.name for one in shipped)}" if shipped else rest.licence
     return replace(rest, name=name, branches=branches, licence=licence)
 
@@ -44,6 +52,6 @@ def branched_spec(name: str, rest: EncoderSpec, shipped: tuple[EncoderSpec, ...]
 def _build(spec: EncoderSpec) -> tuple[str, Recipe | None, dict[str, Any]]:
     return (
         spec.architecture,
-        replace(spec.recipe, size=0, second_size=None, whole=False) if spec.recipe else None,
+        replace(spec.recipe, **_LOOKS) if spec.recipe else None,
         dict(spec.options),
     )

@@ -38,10 +38,16 @@ class Recipe:
         ``"fixed"`` uses mean and std, ``"image"`` the image's own mean and deviation for each channel.
     slices
         At most so many slices of a volume are embedded.
+    tile_step
+        From one tile to the next, as share of a tile's length: 1 lays them side by side over the whole field, 0.5 half
+        over each other around its middle, where pictures of one eye show the same.
     second_size
         Side of a second, smaller look at the same input; the features of both, brought to unit length, are averaged.
     whole
         Whether a field that is cut into tiles is a picture of its own beside them.
+    mirror
+        Whether each picture is looked at in a mirror too, left and right swapped; the features of all looks, brought
+        to unit length, are averaged.
     """
 
     size: int
@@ -52,16 +58,21 @@ class Recipe:
     tiles: int = 1
     standardise: Standardise = "fixed"
     slices: int = 8
+    tile_step: float = 1.0
     second_size: int | None = None
     whole: bool = False
+    mirror: bool = False
 
     def to_facts(self) -> dict[str, Any]:
         """Give what the fingerprint is made of: what came later only where it is used, so that older ones hold."""
         facts = asdict(self)
         if self.second_size is None:
             del facts["second_size"]
-        if not self.whole:
-            del facts["whole"]
+        if self.tile_step == 1:
+            del facts["tile_step"]
+        for flag in ("whole", "mirror"):
+            if not facts[flag]:
+                del facts[flag]
         return facts
 
     def describe(self) -> dict[str, Any]:
@@ -280,6 +291,11 @@ class EncoderSpec:
     branches: Mapping[str, "EncoderSpec"] = field(default_factory=dict)
 
     @property
+    def own_weights(self) -> frozenset[str]:
+        """Modalities that go through other weights; the others' branches only look at pictures in another way."""
+        return frozenset(modality for modality, one in self.branches.items() if one.source != self.source)
+
+    @property
     def at_hand(self) -> bool:
         """Whether the weights are on this machine."""
         sources = (self.source, *(branch.source for branch in self.branches.values()))
@@ -337,7 +353,7 @@ class EncoderSpec:
             "name": self.name,
             "architecture": self.architecture,
             "modalities": list(self.modalities),
-            "own_weights_for": sorted(self.branches),
+            "own_weights_for": sorted(self.own_weights),
             "dim": self.dim,
             "input_size": self.recipe.size if self.recipe else None,
             "preprocessing": self.recipe.describe() if self.recipe else None,

@@ -159,9 +159,11 @@ def _recipe(held: Mapping[str, Any]) -> Recipe:
     second = () if recipe.second_size is None else (recipe.second_size,)
     counts = (recipe.size, recipe.tiles, recipe.slices, *second)
     if not all(type(count) is int and 1 <= count <= 4096 for count in counts) or not all(
-        type(flag) is bool for flag in (recipe.crop, recipe.whole)
+        type(flag) is bool for flag in (recipe.crop, recipe.whole, recipe.mirror)
     ):
         raise ValueError("sizes or counts that make no sense")
+    if type(recipe.tile_step) not in (int, float) or not 0 < recipe.tile_step <= 1:
+        raise ValueError("tiles that do not follow each other")
     if len(recipe.mean) != 3 or len(recipe.std) != 3 or min(recipe.std) <= 0:
         raise ValueError("mean or deviation that make no sense")
     if recipe.interpolation not in get_args(Interpolation) or recipe.standardise not in get_args(Standardise):

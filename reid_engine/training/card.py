@@ -90,6 +90,8 @@ def make_card(
         "input_size": spec.recipe.size if spec.recipe else None,
         "second_size": spec.recipe.second_size if spec.recipe else None,
         "whole": spec.recipe.whole if spec.recipe else False,
+        "mirror": spec.recipe.mirror if spec.recipe else False,
+        "tile_step": spec.recipe.tile_step if spec.recipe else 1.0,
         "dim": spec.dim,
         "licence": f"base encoder: {base.licence}; training images: {'; '.join(terms)}",
         "citation": base.citation,
@@ -166,7 +168,7 @@ def render_card(card: Mapping[str, Any]) -> str:
         f"# {_cell(card['name'])}",
         "",
         f"`{card['base']}` ({card['architecture']}, {_sides(card)} px, {card['dim']}-d), trained with "
-        f"`reid-engine train` to find other images of the same subject.{_whole(card)}",
+        f"`reid-engine train` to find other images of the same subject.{_looks(card)}",
         "",
         "It tells people apart better than its base encoder where the numbers below say so. Its weights were fitted to "
         "personal images: keep them as you keep those, and judge it only on subjects that it was not trained on.",
@@ -270,8 +272,15 @@ def _curve_row(row: Mapping[str, Any]) -> str:
     return f"| {row['epoch']} | {loss} | {rank_1} |"
 
 
-def _whole(card: Mapping[str, Any]) -> str:
-    return " A long picture is looked at as a whole, beside its parts." if card.get("whole") else ""
+def _looks(card: Mapping[str, Any]) -> str:
+    said = ""
+    if card.get("tile_step", 1) < 1:
+        said += " The parts of a long picture overlap, around its middle."
+    if card.get("whole"):
+        said += " A long picture is looked at as a whole, beside its parts."
+    if card.get("mirror"):
+        said += " Every picture is looked at in a mirror, too."
+    return said
 
 
 def _sides(card: Mapping[str, Any]) -> str:

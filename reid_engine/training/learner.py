@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reid_engine.encoder.looks import look_twice
+from reid_engine.encoder.looks import look
 from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.errors import TrainingError
 from reid_engine.training.augment import as_input, resize_squares, second_visit
@@ -152,7 +152,7 @@ class Learner:
             for start in range(0, len(places), FEATURES_AT_ONCE):
                 values = torch.from_numpy(self.pictures.squares[places[start : start + FEATURES_AT_ONCE]])
                 inputs = as_input(values.to(self.device).float() / 255, self.recipe)
-                features = look_twice(self.network, self._laid_out(inputs), self.recipe.second_size)
+                features = look(self.network, self._laid_out(inputs), self.recipe)
                 found.append(features.float().cpu().numpy())
         counts = np.diff(starts)[rows]
         sums = np.add.reduceat(np.concatenate(found), np.cumsum(counts) - counts, axis=0)

@@ -72,6 +72,8 @@ def train(
     size: int | None = None,
     second_size: int | None = None,
     whole: bool = False,
+    mirror: bool = False,
+    tile_step: float | None = None,
     weights: Path | None = None,
     device: str | None = None,
     command: Sequence[str] = (),
@@ -95,8 +97,11 @@ def train(
     size, second_size
         Side of the input in pixels, where it is not to be the base encoder's; and side of a second look, with which
         the encoder is judged and used, not trained.
-    whole
-        Whether long pictures, which are cut into tiles, are looked at as a whole too; judged and used so, not trained.
+    whole, mirror
+        Whether long pictures, which are cut into tiles, are looked at as a whole too, and all pictures in a mirror;
+        judged and used so, not trained.
+    tile_step
+        How the tiles of long pictures lie, see :class:`reid_engine.encoder.spec.Recipe`.
     weights
         The base encoder's weights from a local file.
     device
@@ -128,7 +133,13 @@ def train(
     spec = replace(spec, dim=int(network.num_features))
     if spec.recipe is None:
         raise TrainingError(f"{spec.name}: its input is not known; choose another encoder")
-    recipe = replace(spec.recipe, second_size=second_size or spec.recipe.second_size, whole=whole or spec.recipe.whole)
+    recipe = replace(
+        spec.recipe,
+        second_size=second_size or spec.recipe.second_size,
+        whole=whole or spec.recipe.whole,
+        mirror=mirror or spec.recipe.mirror,
+        tile_step=tile_step or spec.recipe.tile_step,
+    )
     spec = replace(spec, recipe=recipe)
     pictures = read_pictures(cohort.samples, recipe, progress)
     split = split_subjects(

@@ -85,6 +85,19 @@ def test_another_preprocessing_cannot_be_a_branch(parts):
         branched_spec("branched", parts[0], (replace(parts[1], recipe=replace(RECIPE, tiles=2)),))
 
 
+def test_the_rest_may_look_at_some_modalities_in_a_mirror_too(parts):
+    spec = branched_spec("branched", parts[0], tuple(parts[1:]), mirrored=("CFP", "OCT"))
+    assert spec.own_weights == {"CXR", "OCT"}
+    assert spec.describe()["own_weights_for"] == ["CXR", "OCT"]
+    branched = load_spec(spec, device="cpu")
+    assert not branched.knows_people("CFP")
+    assert branched.knows_people("OCT")
+    looking = load_spec(replace(parts[0], recipe=replace(RECIPE, mirror=True)), device="cpu")
+    for seed, (modality, own) in enumerate([("CFP", looking), ("SLO", load_spec(parts[0], device="cpu"))]):
+        one = scan(modality, seed)
+        np.testing.assert_allclose(branched.embed(one), own.embed(one), rtol=1e-4, atol=1e-4)
+
+
 def test_a_branch_may_look_at_larger_pictures(parts):
     larger = replace(parts[1], recipe=replace(RECIPE, size=96))
     branched = load_spec(branched_spec("branched", parts[0], (larger, parts[2])), device="cpu")
@@ -123,13 +136,16 @@ def test_the_default_sends_what_is_carried_through_its_own_weights(encoder):
     imagenet = load_encoder(IMAGENET_ENCODER)
     branches = find_spec(DEFAULT_ENCODER).branches
     assert encoder.identity.name == DEFAULT_ENCODER
-    assert set(branches) == {m for spec in shipped_specs() for m in spec.modalities} == {"CXR", "OCT"}
+    assert set(branches) - {"CFP"} == {m for spec in shipped_specs() for m in spec.modalities} == {"CXR", "OCT"}
+    assert find_spec(DEFAULT_ENCODER).own_weights == {"CXR", "OCT"}
     assert encoder.knows_people("CXR")
     assert not encoder.knows_people("CFP")
     assert not imagenet.knows_people("CXR")
-    for modality in ("CFP", "MR", *branches):
+    plain = find_spec(IMAGENET_ENCODER)
+    mirrored = load_spec(replace(plain, recipe=replace(plain.recipe, mirror=True)))
+    alone = {"MR": imagenet, "CFP": mirrored}
+    alone |= {modality: load_encoder(spec.name) for spec in shipped_specs() for modality in spec.modalities}
+    for modality, own in alone.items():
         one = scan(modality, 3)
-        (carried,) = [spec.name for spec in shipped_specs() if modality in spec.modalities] or [IMAGENET_ENCODER]
-        expected = load_encoder(carried).embed(one) if carried != IMAGENET_ENCODER else imagenet.embed(one)
-        np.testing.assert_allclose(encoder.embed(one), expected, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(encoder.embed(one), own.embed(one), rtol=1e-4, atol=1e-4)
     assert {spec.name for spec in shipped_specs()} < {spec.name for spec in specs()}

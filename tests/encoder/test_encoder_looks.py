@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from reid_engine.encoder import IMAGENET_ENCODER, find_spec, load_encoder
-from reid_engine.encoder.looks import look_twice, shrink
+from reid_engine.encoder.looks import look, shrink
 from reid_engine.encoder.model import load_spec
 from reid_engine.errors import EncoderError, TrainingError
 from reid_engine.scan import Scan
@@ -42,10 +42,35 @@ def test_shrinking_averages_as_pillow_does():
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_without_a_second_size_nothing_changes():
+def test_without_further_looks_nothing_changes():
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
     inputs = torch.rand(2, 3, 8, 8)
-    assert torch.equal(look_twice(network, inputs, None), network(inputs))
+    assert torch.equal(look(network, inputs, find_spec(IMAGENET_ENCODER).recipe), network(inputs))
+
+
+@pytest.mark.parametrize("second_size", [None, 160])
+def test_in_a_mirror_left_and_right_are_one(second_size):
+    spec = find_spec(IMAGENET_ENCODER)
+    plain = load_encoder(IMAGENET_ENCODER, device="cpu")
+    recipe = replace(spec.recipe, second_size=second_size, mirror=True)
+    mirrored = load_spec(replace(spec, recipe=recipe), device="cpu")
+    one = scan(2)
+    other = replace(one, values=np.ascontiguousarray(one.values[:, :, ::-1]))
+    np.testing.assert_allclose(mirrored.embed(one), mirrored.embed(other), rtol=1e-3, atol=1e-4)
+    assert np.abs(plain.embed(one) - plain.embed(other)).max() > 1e-2
+    batch = torch.from_numpy(plain.prepare(one))
+    looks = [batch] if second_size is None else [batch, shrink(batch, second_size)]
+    found = [plain.forward(each.numpy())[0] for look_ in looks for each in (look_, look_.flip(3))]
+    expected = np.mean([vector / np.linalg.norm(vector) for vector in found], axis=0)
+    np.testing.assert_allclose(mirrored.embed(one), expected, rtol=1e-4, atol=1e-5)
+    assert mirrored.identity.fingerprint != plain.identity.fingerprint
+
+
+def test_a_mirror_does_not_make_unlike_pictures_alike():
+    spec = find_spec(IMAGENET_ENCODER)
+    mirrored = load_spec(replace(spec, recipe=replace(spec.recipe, mirror=True)), device="cpu")
+    upside_down = replace(scan(2), values=np.ascontiguousarray(scan(2).values[:, ::-1]))
+    assert np.abs(mirrored.embed(scan(2)) - mirrored.embed(upside_down)).max() > 1e-3
 
 
 def test_a_volume_is_the_mean_over_its_slices(twice):

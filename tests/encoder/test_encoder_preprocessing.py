@@ -89,6 +89,27 @@ def test_tiles(height, width, most, expected):
     assert tile_boxes(Field(7, 7 + height, 5, 5 + width), most) == expected
 
 
+@pytest.mark.parametrize(
+    ("height", "width", "step", "expected"),
+    [
+        (100, 300, 0.5, [(55, 7, 155, 107), (105, 7, 205, 107), (155, 7, 255, 107)]),
+        (100, 200, 0.5, [(30, 7, 130, 107), (80, 7, 180, 107)]),
+        (100, 100, 0.5, [(5, 7, 105, 107)]),
+        (90, 30, 0.25, [(5, 29.5, 35, 59.5), (5, 37, 35, 67), (5, 44.5, 35, 74.5)]),
+    ],
+)
+def test_tiles_may_overlap_around_the_middle(height, width, step, expected):
+    assert tile_boxes(Field(7, 7 + height, 5, 5 + width), 3, step) == expected
+
+
+def test_overlapping_parts_share_what_lies_between_them():
+    picture = np.tile(np.linspace(0, 1, 180, dtype=np.float32), (1, 60, 1))
+    out = Preprocessing(replace(PLAIN, tiles=3, tile_step=0.5))(scan(picture))
+    assert out.shape == (3, 3, 64, 64)
+    np.testing.assert_allclose(out[0, 0, :, 32:], out[1, 0, :, :32], atol=0.03)
+    np.testing.assert_allclose(out[:, 0, 30, 32], np.array([60, 90, 120]) / 180, atol=0.01)
+
+
 def test_a_long_picture_gives_its_parts_in_order():
     picture = np.zeros((1, 60, 180), dtype=np.float32)
     picture[..., 60:120], picture[..., 120:] = 0.4, 0.8

@@ -102,15 +102,20 @@ def test_a_stopped_training_says_so(train_small, stop_in_epoch, tmp_path):
         train_small(out)
 
 
-def test_the_encoder_is_the_network_that_was_judged(whole, small_cohort):
-    out, result = whole
+def assert_judged_as_used(out, cohort):
+    """Rank-1 of the encoder's own embeddings of the judged images is what the card says."""
+    card = json.loads((out / "card.json").read_text())
     encoder = load_encoder(str(out), device="cpu")
-    samples = read_cohort(small_cohort).samples
-    pictures = read_pictures(samples, encoder.spec.recipe)
-    split = run_module.split_subjects([one.subject_id for one in samples], pictures.modalities)
-    vectors = encoder.embed_many([read_scan(samples[row].path, modality="CXR") for row in split.judging])
-    ranks = HeldOut(pictures, split.judging).ranks(vectors)
-    assert ranks.rank_1 == pytest.approx(result.card["held_out"]["after"]["value"])
+    pictures = read_pictures(cohort.samples, encoder.spec.recipe)
+    subjects = [one.subject_id for one in cohort.samples]
+    split = run_module.split_subjects(subjects, pictures.modalities, choosing=card["split"]["choosing"])
+    scans = [read_scan(cohort.samples[row].path, modality=pictures.modalities[row]) for row in split.judging]
+    ranks = HeldOut(pictures, split.judging).ranks(encoder.embed_many(scans))
+    assert ranks.rank_1 == pytest.approx(card["held_out"]["after"]["value"])
+
+
+def test_the_encoder_is_the_network_that_was_judged(whole, small_cohort):
+    assert_judged_as_used(whole[0], read_cohort(small_cohort))
 
 
 def test_a_second_look_is_judged_and_used_and_trains_the_same_weights(train_small, small_cohort, tmp_path):
@@ -119,7 +124,7 @@ def test_a_second_look_is_judged_and_used_and_trains_the_same_weights(train_smal
     twice = train_small(tmp_path / "twice", second_size=48, **settings)
     state, other = (read_state(path / "encoder.safetensors") for path in (out, tmp_path / "twice"))
     assert all(torch.equal(state[key], other[key]) for key in state)
-    test_the_encoder_is_the_network_that_was_judged((tmp_path / "twice", twice), small_cohort)
+    assert_judged_as_used(tmp_path / "twice", read_cohort(small_cohort))
     encoder = load_encoder(str(tmp_path / "twice"), device="cpu")
     assert (twice.card["input_size"], twice.card["second_size"], encoder.spec.recipe.second_size) == (64, 48, 48)
     assert "64 and 48 px" in (tmp_path / "twice" / "model_card.md").read_text()
@@ -159,6 +164,10 @@ def test_an_encoder_that_is_gone_or_elsewhere_says_what_to_type(whole, tmp_path)
         lambda held: held["recipe"].update(size="64"),
         lambda held: held["recipe"].update(second_size=0),
         lambda held: held["recipe"].update(second_size="48"),
+        lambda held: held["recipe"].update(tile_step=0),
+        lambda held: held["recipe"].update(tile_step=1.5),
+        lambda held: held["recipe"].update(tile_step="0.5"),
+        lambda held: held["recipe"].update(mirror=1),
         lambda held: held["recipe"].update(interpolation="magic"),
         lambda held: held["recipe"].update(std=[0, 0, 0]),
         lambda held: held["recipe"].update(further=1),
@@ -336,11 +345,19 @@ def test_long_pictures_are_looked_at_as_a_whole_too_and_not_learnt_from_so(tmp_p
     settings = TrainingSettings(epochs=1, subjects=2, images=2, choosing=False, frozen_epochs=0)
     spec = find_spec("efficientnet-lite0")
     parts = run_module.train(cohort, spec, tmp_path / "parts", settings, name="wide", size=32)
-    result = run_module.train(cohort, spec, tmp_path / "out", settings, name="wide", size=32, whole=True)
+    result = run_module.train(cohort, spec, tmp_path / "out", settings, name="wide", size=32, whole=True, mirror=True)
     assert result.spec.name == parts.spec.name, "the same weights"
+    middle = run_module.train(cohort, spec, tmp_path / "middle", settings, name="wide", size=32, tile_step=0.5)
+    assert middle.spec.name != parts.spec.name, "learnt from other parts"
+    assert "overlap, around its middle" in (tmp_path / "middle" / "model_card.md").read_text()
+    for folder in ("out", "middle"):
+        assert_judged_as_used(tmp_path / folder, cohort)
     assert json.loads((tmp_path / "out" / "encoder.json").read_text())["recipe"]["whole"] is True
     assert result.card["whole"] is True
-    assert "beside its parts" in (tmp_path / "out" / "model_card.md").read_text()
+    assert result.card["mirror"] is True
+    text = (tmp_path / "out" / "model_card.md").read_text()
+    assert "beside its parts" in text
+    assert "looked at in a mirror" in text
     encoder = load_encoder(str(tmp_path / "out"))
     scan = read_scan(cohort.samples[0].path)
     assert len(encoder.prepare(scan)) == len(load_encoder("efficientnet-lite0").prepare(scan)) + 1
