@@ -18,8 +18,9 @@ from reid_engine.matcher.population import Population
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-FEWEST_SUBJECTS = 20
-"""Subjects with two different images that it is fitted on at least, as for PLDA of a gallery's own."""
+FEWEST_SUBJECTS = 70
+"""Subjects with two different images that it is fitted on at least: from about so many on it finds more of other people
+than whitening does (docs/method.md)."""
 
 _DIGEST_DIGITS = 15  # hex; fits a signed 64-bit number
 

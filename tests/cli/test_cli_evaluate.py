@@ -70,8 +70,8 @@ def test_the_page_and_the_table_of_queries_are_there(evaluated):
     assert page.startswith("<!DOCTYPE html>")
     assert page.count("data:image/png;base64,") >= 2  # the examples
     queries = pd.read_csv(out / "queries.csv")
-    assert set(queries["attacker"]) == {"cosine", "whitened", "plda"}  # the last comes with the encoder
-    assert len(queries) == 3 * 36
+    assert set(queries["attacker"]) == {"cosine", "whitened"}  # too few people for PLDA
+    assert len(queries) == 2 * 36
     report = json.loads(evaluated[0].stdout)
     (first,) = [
         row

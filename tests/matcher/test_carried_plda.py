@@ -93,7 +93,7 @@ def test_where_subjects_are_enough_their_own_is_taken(many, carried):
 
 
 def test_every_data_set_is_centred_by_itself():
-    first, second = Hidden(20, count=30), Hidden(22, count=30)
+    first, second = Hidden(20, count=40), Hidden(22, count=40)
     people_a, a = arranged(first.table, first.vectors)
     people_b, b = arranged(second.table.assign(subject_id="Q" + second.table["subject_id"]), second.vectors)
     models = []
@@ -101,7 +101,7 @@ def test_every_data_set_is_centred_by_itself():
         vectors = np.concatenate([a, b + offset])
         both = [people_a, replaced(people_b, len(a))]
         models.append(fit_carried(vectors, both, digests(len(vectors))))
-    assert models[0].subjects == 60
+    assert models[0].subjects == 80
     ours, moved = (model.projection @ model.projection.T for model in models)
     np.testing.assert_allclose(ours, moved, atol=1e-3 * np.abs(ours).max())
 
@@ -134,7 +134,7 @@ def test_it_comes_back_from_arrays(carried, few):
 
 
 def test_few_people_fit_none():
-    hidden = Hidden(23, count=19)
+    hidden = Hidden(23, count=69)
     people, vectors = arranged(hidden.table, hidden.vectors)
     assert fit_carried(vectors, [people], digests(len(vectors))) is None
 
