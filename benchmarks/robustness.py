@@ -29,12 +29,12 @@ Picture = NDArray[Any]
 BATCH = 32
 
 
-def changes() -> dict[str, Callable[[Picture], Picture]]:
-    """Give what is done to the 8-bit picture (H, W) or (H, W, 3) that is looked for."""
+def changes(modality: str) -> dict[str, Callable[[Picture], Picture]]:
+    """Give what is done to the 8-bit picture (H, W) or (H, W, 3) that is looked for, of this modality."""
     sizes = {f"{size} px": lambda picture, size=size: _resize(picture, size) for size in (128, 160, 224, 512)}
     jpegs = {f"JPEG, quality {q}": lambda picture, q=q: _recompress(picture, q) for q in (50, 20)}
     paint = each_slice(paint_marks)
-    marks = {"markers painted out": lambda picture: _eight_bit(paint(picture[None] / np.float32(255), "CXR")[0])}
+    marks = {"markers painted out": lambda picture: _eight_bit(paint(picture[None] / np.float32(255), modality)[0])}
     return {"unchanged": lambda picture: picture, **sizes, **jpegs, **marks, "a quarter masked": _mask}
 
 
@@ -73,8 +73,8 @@ def measure(cohort: Cohort, encoder: Encoder) -> list[dict[str, Any]]:
     groups = np.unique([f"{s.modality} {s.attributes.get('dataset')}" for s in cohort.samples], return_inverse=True)[1]
     gallery = encoder.embed_many(scans, BATCH)
     rows = []
-    for name, change in changes().items():
-        looked_for = encoder.embed_many([_changed(scan, change) for scan in scans], BATCH)
+    for name in changes(""):
+        looked_for = encoder.embed_many([_changed(scan, changes(scan.modality)[name]) for scan in scans], BATCH)
         hits, codes = _look(looked_for, gallery, subjects, groups)
         estimate = mean_estimate(hits, codes, share=True)
         found = {"rank_1": estimate.value, "ci95": [estimate.low, estimate.high]}

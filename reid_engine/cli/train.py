@@ -43,7 +43,7 @@ DEFAULTS = TrainingSettings()
     "--tile-step",
     type=click.FloatRange(0, 1, min_open=True),
     metavar="SHARE",
-    help="Parts of long pictures follow each other by this share of their length; below 1 around the middle.",
+    help="Parts that the finished encoder looks at follow each other by this share; below 1 around the middle.",
 )
 @click.option("--half", is_flag=True, help="Store the weights in 16 bits.")
 @click.option("--loss", type=click.Choice(LOSSES), default=DEFAULTS.loss, show_default=True, help="What is minimised.")

@@ -70,8 +70,9 @@ class Learner:
         self.settings = settings
         self.pictures = pictures
         self.rows = rows
-        self._parts = np.flatnonzero(~pictures.whole)
-        self._part_starts = np.searchsorted(self._parts, pictures.starts)
+        self._learnt, self._looked = np.flatnonzero(pictures.learnt), np.flatnonzero(pictures.looked)
+        self._learnt_starts = np.searchsorted(self._learnt, pictures.starts)
+        self._looked_starts = np.searchsorted(self._looked, pictures.starts)
         self.device = device
         self.network = network.to(device)
         if device.type == "cpu":
@@ -133,8 +134,8 @@ class Learner:
     def _choose(self, places: Ints, rng: np.random.Generator) -> Ints:
         """Choose one square of each image: of tiles and slices, those at the same place in all of them."""
         rows = self.rows[places]
-        first, counts = self._part_starts[rows], np.diff(self._part_starts)[rows]
-        chosen: Ints = self._parts[first + (rng.random() * counts).astype(np.int64)]
+        first, counts = self._learnt_starts[rows], np.diff(self._learnt_starts)[rows]
+        chosen: Ints = self._learnt[first + (rng.random() * counts).astype(np.int64)]
         return chosen
 
     def _set_rate(self, step: int) -> None:
@@ -146,8 +147,8 @@ class Learner:
         """Give raw features (R, D) of images as an encoder would: unchanged pictures, the mean over their squares."""
         self.network.eval()
         found = []
-        starts = self.pictures.starts
-        places = np.concatenate([np.arange(starts[row], starts[row + 1]) for row in rows])
+        starts = self._looked_starts
+        places = np.concatenate([self._looked[starts[row] : starts[row + 1]] for row in rows])
         with torch.inference_mode():
             for start in range(0, len(places), FEATURES_AT_ONCE):
                 values = torch.from_numpy(self.pictures.squares[places[start : start + FEATURES_AT_ONCE]])

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,9 @@ class Pictures:
         N, as the cohort says it or the scan shows it.
     squares
         (M, C, size, size) with C = 1 where all are grey, else 3: tiles and slices of each image in turn.
-    whole
-        (M,) whether a square is the whole of a picture that lies beside it in parts too.
+    looked, learnt
+        (M,) whether the finished encoder is shown a square, and whether it is learnt from: parts are learnt from that
+        lie side by side over the whole field, however those lie that are looked at, and the whole is not.
     starts
         (N + 1,): the squares of image i are ``squares[starts[i]:starts[i + 1]]``.
     thumbnails
@@ -52,7 +53,8 @@ class Pictures:
     samples: tuple[Sample, ...]
     modalities: tuple[str, ...]
     squares: Squares
-    whole: NDArray[np.bool_]
+    looked: NDArray[np.bool_]
+    learnt: NDArray[np.bool_]
     starts: NDArray[np.int64]
     thumbnails: NDArray[np.int8]
     digests: tuple[str, ...]
@@ -71,7 +73,8 @@ class Pictures:
 class _One:
     modality: str
     squares: list[Squares]
-    whole: list[bool]
+    looked: list[bool]
+    learnt: list[bool]
     thumbnail: NDArray[np.int8]
     digest: str
 
@@ -91,16 +94,17 @@ def read_pictures(samples: Sequence[Sample], recipe: Recipe, progress: Progress 
     samples
         The cohort's.
     recipe
-        How squares are cut; standardising comes after the augmentation.
+        How squares are cut that the finished encoder is shown; standardising comes after the augmentation.
     progress
         Called after each image with (done, all, "reading").
     """
-    preprocessing = Preprocessing(recipe)
+    looking = Preprocessing(recipe)
+    learning = None if recipe.tile_step == 1 else Preprocessing(replace(recipe, whole=False, tile_step=1.0))
     kept: list[tuple[Sample, _One]] = []
     refused: list[Refused] = []
     pool = ThreadPoolExecutor(READERS, thread_name_prefix="picture-reader")
     try:
-        found = pool.map(lambda sample: _read(sample, preprocessing), samples)
+        found = pool.map(lambda sample: _read(sample, looking, learning), samples)
         for position, (sample, one) in enumerate(zip(samples, found, strict=True)):
             progress(position + 1, len(samples), "reading")
             if isinstance(one, str):
@@ -116,7 +120,8 @@ def read_pictures(samples: Sequence[Sample], recipe: Recipe, progress: Progress 
         samples=tuple(sample for sample, _ in kept),
         modalities=tuple(one.modality for _, one in kept),
         squares=np.stack(squares) if squares else empty,
-        whole=np.array([flag for _, one in kept for flag in one.whole], dtype=np.bool_),
+        looked=np.array([flag for _, one in kept for flag in one.looked], dtype=np.bool_),
+        learnt=np.array([flag for _, one in kept for flag in one.learnt], dtype=np.bool_),
         starts=np.cumsum([0, *(len(one.squares) for _, one in kept)]).astype(np.int64),
         thumbnails=np.stack([one.thumbnail for _, one in kept]) if kept else np.empty((0, 0), dtype=np.int8),
         digests=tuple(one.digest for _, one in kept),
@@ -124,7 +129,7 @@ def read_pictures(samples: Sequence[Sample], recipe: Recipe, progress: Progress 
     )
 
 
-def _read(sample: Sample, preprocessing: Preprocessing) -> _One | str:
+def _read(sample: Sample, looking: Preprocessing, learning: Preprocessing | None) -> _One | str:
     """Give an image's squares, or the reason why there are none."""
     try:
         scan = read_scan(sample.path, modality=sample.modality)
@@ -132,9 +137,12 @@ def _read(sample: Sample, preprocessing: Preprocessing) -> _One | str:
         return str(error)
     if scan.modality == UNKNOWN:
         return f"{sample.sample_id}: the modality cannot be told; give it in the manifest's column `modality`"
-    cut, whole = preprocessing.cut(scan)
-    squares = [np.asarray(one, dtype=np.uint8) for one in cut]
-    return _One(scan.modality, squares, whole, thumbnail(scan), scan.pixel_digest)
+    shown, whole = looking.cut(scan)
+    further = learning.cut(scan)[0] if learning else []
+    looked = [True] * len(shown) + [False] * len(further)
+    learnt = [False] * len(shown) + [True] * len(further) if learning else [not flag for flag in whole]
+    squares = [np.asarray(one, dtype=np.uint8) for one in (*shown, *further)]
+    return _One(scan.modality, squares, looked, learnt, thumbnail(scan), scan.pixel_digest)
 
 
 def _channels(square: Squares, colour: bool) -> Squares:

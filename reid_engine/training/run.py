@@ -97,11 +97,9 @@ def train(
     size, second_size
         Side of the input in pixels, where it is not to be the base encoder's; and side of a second look, with which
         the encoder is judged and used, not trained.
-    whole, mirror
-        Whether long pictures, which are cut into tiles, are looked at as a whole too, and all pictures in a mirror;
-        judged and used so, not trained.
-    tile_step
-        How the tiles of long pictures lie, see :class:`reid_engine.encoder.spec.Recipe`.
+    whole, mirror, tile_step
+        Whether long pictures, which are cut into tiles, are looked at as a whole too, and all pictures in a mirror, and
+        how the tiles lie, see :class:`reid_engine.encoder.spec.Recipe`; judged and used so, not trained.
     weights
         The base encoder's weights from a local file.
     device
