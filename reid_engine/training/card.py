@@ -179,7 +179,7 @@ def render_card(card: Mapping[str, Any]) -> str:
         f"{held['subjects']} subjects who were neither trained on nor used to choose the epoch. Each image searches "
         "among the others; "
         f"near-duplicates do not count; own images that count: {_sessions(held['sessions'])}; attacker: "
-        f"{held['attacker']}.",
+        f"{held['attacker']}. Before training the network looks at the pictures in the same way.",
         "",
         "| before | after | gain in points |",
         "|---|---|---|",
