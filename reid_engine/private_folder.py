@@ -1,6 +1,7 @@
 """Folders for what must not outlive a process: for its user alone, gone when it ends or at the next start."""
 
 import contextlib
+import hashlib
 import os
 import shutil
 import stat
@@ -49,6 +50,42 @@ def private_folder(purpose: str) -> Iterator[Path]:
     finally:
         in_use.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def held_alone(purpose: str, path: Path) -> Iterator[bool]:
+    """Hold a path against other processes of the user on this machine; nothing is written where it is.
+
+    A killed process holds nothing.
+
+    Parameters
+    ----------
+    purpose
+        A word for what is done there; another purpose does not mind.
+    path
+        What is held; it need not exist.
+
+    Yields
+    ------
+    bool
+        Whether nobody else holds it.
+
+    Raises
+    ------
+    ServeError
+        As for :func:`private_folder`.
+    """
+    name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
+    lock = FileLock(_home() / f".{purpose}-{name}.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 def _home() -> Path:

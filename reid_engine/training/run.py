@@ -30,6 +30,7 @@ from reid_engine.encoder.trained import (
 from reid_engine.encoder.weights import hash_state
 from reid_engine.errors import TrainingError
 from reid_engine.matcher.carried_plda import CarriedPlda
+from reid_engine.private_folder import held_alone
 from reid_engine.progress import Progress, silent
 from reid_engine.training.card import Judged, make_card, render_card
 from reid_engine.training.carrying import fit_by_modality, learnt_prints
@@ -112,45 +113,49 @@ def train(
     Raises
     ------
     TrainingError
-        There are too few subjects, the folder holds something else, or a package is missing.
+        There are too few subjects, the folder holds something else or another training writes to it, or a package is
+        missing.
     EncoderError
         The base encoder cannot be loaded.
     """
     settings = settings or TrainingSettings()
-    look_at_loss(settings.loss)
-    look_at_folder(out)
-    clear_drafts(out)
-    split_subjects([sample.subject_id for sample in cohort.samples], sample_groups(cohort.samples))
-    if base.branches:
-        raise TrainingError(f"{base.name}: is several networks in one; start from another encoder")
-    place = find_device(device)
-    spec = resize(base, size)
-    network, _ = load_network(spec, weights=weights)
-    if second_size is not None and not takes_any_size(network):
-        raise TrainingError(f"{spec.name}: takes pictures of one size alone; leave --second-size out")
-    spec = replace(spec, dim=int(network.num_features))
-    if spec.recipe is None:
-        raise TrainingError(f"{spec.name}: its input is not known; choose another encoder")
-    recipe = replace(
-        spec.recipe,
-        second_size=second_size or spec.recipe.second_size,
-        whole=whole or spec.recipe.whole,
-        mirror=mirror or spec.recipe.mirror,
-        tile_step=tile_step or spec.recipe.tile_step,
-    )
-    spec = replace(spec, recipe=recipe)
-    pictures = read_pictures(cohort.samples, recipe, progress)
-    split = split_subjects(
-        [one.subject_id for one in pictures.samples],
-        pictures.groups,
-        settings.seed,
-        fold=settings.fold,
-        choosing=settings.choosing,
-    )
-    learner = Learner(network, spec, settings, pictures, split.training, place)
-    course = _Course(learner, split, out, _key(spec, settings, pictures, learner))
-    course.go_on(progress)
-    return _finish(course, spec, out, name=name, command=command, again=again)
+    with held_alone("train", out) as alone:
+        if not alone:
+            raise TrainingError(f"{out}: another training writes to this folder; wait for it, or give another one")
+        look_at_loss(settings.loss)
+        look_at_folder(out)
+        clear_drafts(out)
+        split_subjects([sample.subject_id for sample in cohort.samples], sample_groups(cohort.samples))
+        if base.branches:
+            raise TrainingError(f"{base.name}: is several networks in one; start from another encoder")
+        place = find_device(device)
+        spec = resize(base, size)
+        network, _ = load_network(spec, weights=weights)
+        if second_size is not None and not takes_any_size(network):
+            raise TrainingError(f"{spec.name}: takes pictures of one size alone; leave --second-size out")
+        spec = replace(spec, dim=int(network.num_features))
+        if spec.recipe is None:
+            raise TrainingError(f"{spec.name}: its input is not known; choose another encoder")
+        recipe = replace(
+            spec.recipe,
+            second_size=second_size or spec.recipe.second_size,
+            whole=whole or spec.recipe.whole,
+            mirror=mirror or spec.recipe.mirror,
+            tile_step=tile_step or spec.recipe.tile_step,
+        )
+        spec = replace(spec, recipe=recipe)
+        pictures = read_pictures(cohort.samples, recipe, progress)
+        split = split_subjects(
+            [one.subject_id for one in pictures.samples],
+            pictures.groups,
+            settings.seed,
+            fold=settings.fold,
+            choosing=settings.choosing,
+        )
+        learner = Learner(network, spec, settings, pictures, split.training, place)
+        course = _Course(learner, split, out, _key(spec, settings, pictures, learner))
+        course.go_on(progress)
+        return _finish(course, spec, out, name=name, command=command, again=again)
 
 
 def resize(spec: EncoderSpec, size: int | None) -> EncoderSpec:

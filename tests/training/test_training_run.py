@@ -229,6 +229,27 @@ def test_a_folder_without_an_encoder_is_refused(tmp_path):
         find_spec(str(tmp_path))
 
 
+def test_two_trainings_do_not_share_a_folder(train_small, small_cohort, tmp_path):
+    import subprocess
+    import sys
+
+    out = tmp_path / "encoder"
+    code = (
+        "import sys, time; from pathlib import Path; from reid_engine.private_folder import held_alone\n"
+        "with held_alone('train', Path(sys.argv[1])) as alone:\n    print(alone, flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, str(out)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline().strip() == "True"
+        with pytest.raises(TrainingError, match="another training writes to this folder"):
+            train_small(out)
+        assert not out.exists()
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert train_small(out, epochs=1).spec.at_hand, "a killed process holds nothing"
+
+
 def test_a_used_folder_is_refused(whole, train_small, tmp_path):
     with pytest.raises(TrainingError, match="holds a trained encoder; give another folder"):
         train_small(whole[0])
