@@ -49,6 +49,7 @@ def test_a_scan_is_checked_from_question_to_tables(module, ui, server, volume) -
     ui.volumeSelector.setCurrentNode(volume)
     ui.serverEdit.text = server.address
     ui.serverEdit.editingFinished.emit()
+    assert wait_until(lambda: server.asked == ["/info/"])  # it is asked beside the panel, and may take its time
     for hidden in (ui.resultArea, ui.progressArea, ui.messageLabel, ui.withdrawButton):
         assert not hidden.isVisibleTo(module.parent)
 
