@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from lib.failures import Refusal
-from lib.params import read_object, whole_number
+from lib.params import flag, read_object, share, whole_number
 from reid_engine.encoder.registry import IMAGENET_ENCODER, specs
 from reid_engine.encoder.trained import NAME_PATTERN
 from reid_engine.training.settings import LOSSES, TrainingSettings
@@ -23,6 +23,10 @@ class EncoderParams:
     name: str
     encoder: str = IMAGENET_ENCODER
     size: int | None = None
+    second_size: int | None = None
+    whole: bool = False
+    mirror: bool = False
+    tile_step: float | None = None
     loss: str = _DEFAULTS.loss
     epochs: int = _DEFAULTS.epochs
     subjects: int = _DEFAULTS.subjects
@@ -82,6 +86,10 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "name": _name,
     "encoder": _one_of("encoder", tuple(spec.name for spec in specs())),
     "size": whole_number("size", 32, 1024),
+    "second_size": whole_number("second_size", 32, 1024),
+    "whole": flag("whole"),
+    "mirror": flag("mirror"),
+    "tile_step": share("tile_step"),
     "loss": _one_of("loss", LOSSES),
     "epochs": whole_number("epochs", 1, 1000),
     "subjects": whole_number("subjects", 2, 256),

@@ -146,10 +146,26 @@ def whole_number(name: str, least: int, most: int) -> Callable[[Any], int]:
     return read
 
 
-def _prior(value: Any) -> float:
-    if not 0 < _number(value) <= 1:
-        raise Refusal(422, "prior_enrolled must be a number above 0 and up to 1")
-    return float(value)
+def share(name: str) -> Callable[[Any], float]:
+    """Make a reader of a number above 0 and up to 1."""
+
+    def read(value: Any) -> float:
+        if not 0 < _number(value) <= 1:
+            raise Refusal(422, f"{name} must be a number above 0 and up to 1")
+        return float(value)
+
+    return read
+
+
+def flag(name: str) -> Callable[[Any], bool]:
+    """Make a reader of true or false."""
+
+    def read(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise Refusal(422, f"{name} must be true or false")
+        return value
+
+    return read
 
 
 def _window(value: Any) -> tuple[float, float]:
@@ -157,12 +173,6 @@ def _window(value: Any) -> tuple[float, float]:
     if not numbers or not all(map(math.isfinite, numbers)) or not numbers[1] > 0:
         raise Refusal(422, "window must be [centre, width] with a width above 0")
     return numbers[0], numbers[1]
-
-
-def _invert(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise Refusal(422, "invert must be true or false")
-    return value
 
 
 def _subject(value: Any) -> str:
@@ -181,11 +191,11 @@ def _measures(value: Any) -> tuple[str, ...]:
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "modality": _modality,
-    "prior_enrolled": _prior,
+    "prior_enrolled": share("prior_enrolled"),
     "population": whole_number("population", 1, LARGEST_POPULATION),
     "top": whole_number("top", 1, MOST_MATCHES),
     "window": _window,
-    "invert": _invert,
+    "invert": flag("invert"),
     "explain_subject": _subject,
     "measures": _measures,
 }

@@ -69,7 +69,7 @@ class Seen:
 
 @pytest.fixture(scope="module")
 def seen(served, _phantom_gallery):
-    body = {"name": "chest", "epochs": 4, "size": 32, "subjects": 8, "images": 2}
+    body = {"name": "chest", "epochs": 4, "size": 32, "subjects": 8, "images": 2, "mirror": True, "tile_step": 0.5}
     encoders = _phantom_gallery.parent / "encoders"
     asked = ask(served, body)
     assert asked.status_code == 200, asked.text
@@ -111,7 +111,9 @@ def test_it_goes_on_after_the_epoch_that_was_kept(seen):
 
 def test_the_folder_is_an_encoder_of_the_servers_own_choosing(seen):
     assert {path.name for path in (seen.encoders / "chest").iterdir()} == FINISHED
-    assert read_trained(seen.encoders / "chest").name == seen.task["result"]["encoder"]
+    spec = read_trained(seen.encoders / "chest")
+    assert spec.name == seen.task["result"]["encoder"]
+    assert (spec.recipe.size, spec.recipe.mirror, spec.recipe.tile_step) == (32, True, 0.5)
     assert seen.encoders.stat().st_mode & 0o077 == 0
 
 
@@ -151,7 +153,8 @@ def test_nobody_waits_for_it_in_the_server(served):
         ({"name": "a", "epochs": 1.5}, 422), ({"name": "a", "size": 31}, 422), ({"name": "a", "seed": -1}, 422),
         ({"name": "a", "size": 1024, "subjects": 256, "images": 64}, 422), ({"name": "a", "weights": "/tmp/w.pt"}, 400),
         ({"name": "a", "out": "/tmp"}, 400), ({"name": "a", "bundle_path": "/tmp"}, 400), ({"name": "a", "gpus": "0"}, 400),
-        ({"name": "a", "learning_rate": 1}, 400), ([1], 400),
+        ({"name": "a", "learning_rate": 1}, 400), ([1], 400), ({"name": "a", "mirror": 1}, 422),
+        ({"name": "a", "whole": "yes"}, 422), ({"name": "a", "tile_step": 0}, 422), ({"name": "a", "second_size": 2000}, 422),
     ],
 )  # fmt: skip
 def test_hostile_parameters_are_refused(body, status, monkeypatch, tmp_path):

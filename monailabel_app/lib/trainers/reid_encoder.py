@@ -58,6 +58,10 @@ class TrainEncoder(TrainTask):
                 params.settings(),
                 name=params.name,
                 size=params.size,
+                second_size=params.second_size,
+                whole=params.whole,
+                mirror=params.mirror,
+                tile_step=params.tile_step,
                 command=("POST", f"/train/{NAME}", asked),
                 progress=lines.doing("reading"),
             )
