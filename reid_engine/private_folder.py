@@ -76,16 +76,22 @@ def held_alone(purpose: str, path: Path) -> Iterator[bool]:
         As for :func:`private_folder`.
     """
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
-    lock = FileLock(_home() / f".{purpose}-{name}.lock")
+    home = _home()
+    lock, guard = FileLock(home / f".{purpose}-{name}.lock"), FileLock(home / ".lock")
+    alone = True
+    with guard:  # so that nobody takes hold of a file that is being removed
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            alone = False
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
+        yield alone
     finally:
-        lock.release()
+        if alone:
+            with guard:
+                lock.release()
+                with contextlib.suppress(OSError):
+                    Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def _home() -> Path:

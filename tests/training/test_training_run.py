@@ -229,10 +229,14 @@ def test_a_folder_without_an_encoder_is_refused(tmp_path):
         find_spec(str(tmp_path))
 
 
-def test_two_trainings_do_not_share_a_folder(train_small, small_cohort, tmp_path):
+def test_two_trainings_do_not_share_a_folder(train_small, small_cohort, tmp_path, monkeypatch):
     import subprocess
     import sys
 
+    from reid_engine.private_folder import _home, held_alone
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     out = tmp_path / "encoder"
     code = (
         "import sys, time; from pathlib import Path; from reid_engine.private_folder import held_alone\n"
@@ -248,6 +252,14 @@ def test_two_trainings_do_not_share_a_folder(train_small, small_cohort, tmp_path
         holder.kill()
         holder.communicate()
     assert train_small(out, epochs=1).spec.at_hand, "a killed process holds nothing"
+    with held_alone("train", out) as alone:
+        assert alone
+        assert list(_home().glob(".train-*.lock"))
+        with held_alone("train", out) as both:
+            assert not both
+        with held_alone("train", out) as still:
+            assert not still, "who was refused has not let go for the other"
+    assert not list(_home().glob(".train-*.lock"))
 
 
 def test_a_used_folder_is_refused(whole, train_small, tmp_path):
