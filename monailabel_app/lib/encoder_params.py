@@ -7,6 +7,7 @@ from typing import Any
 from lib.failures import Refusal
 from lib.params import flag, read_object, share, whole_number
 from reid_engine.encoder.registry import IMAGENET_ENCODER, specs
+from reid_engine.encoder.spec import MOST_MEMBERS
 from reid_engine.encoder.trained import NAME_PATTERN
 from reid_engine.training.settings import LOSSES, TrainingSettings
 
@@ -27,6 +28,7 @@ class EncoderParams:
     whole: bool = False
     mirror: bool = False
     tile_step: float | None = None
+    members: int = _DEFAULTS.members
     loss: str = _DEFAULTS.loss
     epochs: int = _DEFAULTS.epochs
     subjects: int = _DEFAULTS.subjects
@@ -61,7 +63,12 @@ class EncoderParams:
     def settings(self) -> TrainingSettings:
         """Give them as the library takes them."""
         return TrainingSettings(
-            loss=self.loss, epochs=self.epochs, subjects=self.subjects, images=self.images, seed=self.seed
+            loss=self.loss,
+            epochs=self.epochs,
+            subjects=self.subjects,
+            images=self.images,
+            seed=self.seed,
+            members=self.members,
         )
 
 
@@ -90,6 +97,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "whole": flag("whole"),
     "mirror": flag("mirror"),
     "tile_step": share("tile_step"),
+    "members": whole_number("members", 1, MOST_MEMBERS),
     "loss": _one_of("loss", LOSSES),
     "epochs": whole_number("epochs", 1, 1000),
     "subjects": whole_number("subjects", 2, 256),

@@ -12,8 +12,9 @@ from reid_engine.cli.options import FOLDER, encoder_options, output_options, rea
 from reid_engine.cli.output import console, print_json, progress_bar
 from reid_engine.cli.preflight import look_at_cohort, look_at_weights
 from reid_engine.cli.streams import say
+from reid_engine.encoder.spec import MOST_MEMBERS
 from reid_engine.errors import TrainingError
-from reid_engine.training.settings import LOSSES, TrainingSettings
+from reid_engine.training.settings import BITS, LOSSES, TrainingSettings
 
 if TYPE_CHECKING:
     from reid_engine.training.run import Trained
@@ -45,7 +46,21 @@ DEFAULTS = TrainingSettings()
     metavar="SHARE",
     help="Parts that the finished encoder looks at follow each other by this share; below 1 around the middle.",
 )
-@click.option("--half", is_flag=True, help="Store the weights in 16 bits.")
+@click.option(
+    "--members",
+    type=click.IntRange(1, MOST_MEMBERS),
+    default=DEFAULTS.members,
+    show_default=True,
+    help="Networks that learn one after another; the encoder averages their features.",
+)
+@click.option(
+    "--bits",
+    type=click.Choice([str(one) for one in BITS]),
+    default=str(DEFAULTS.bits),
+    show_default=True,
+    help="Of each weight in the file.",
+)
+@click.option("--half", is_flag=True, help="The same as --bits 16.")
 @click.option("--loss", type=click.Choice(LOSSES), default=DEFAULTS.loss, show_default=True, help="What is minimised.")
 @click.option("--epochs", type=click.IntRange(1, 10_000), default=DEFAULTS.epochs, show_default=True, help="At most.")
 @click.option(
@@ -97,6 +112,8 @@ def train(
     whole: bool,
     mirror: bool,
     tile_step: float | None,
+    bits: str,
+    half: bool,
     no_choosing: bool,
     where: tuple[str, ...],
     no_pseudonyms: bool,
@@ -109,6 +126,8 @@ def train(
     in between, says how much was gained. The folder --out then holds the encoder and its model card, and is given as
     --encoder to every command. Stopped half-way, the same command goes on after the last whole epoch.
     """
+    if half and int(bits) < 16:
+        raise click.UsageError("--half is --bits 16; leave one of them out")
     wanted = read_where(where)
     called = _look_at(cohort, out, name, weights, settings["loss"])
     from reid_engine.cohort import read_cohort
@@ -124,7 +143,7 @@ def train(
             samples,
             base,
             out,
-            TrainingSettings(**settings, choosing=not no_choosing),
+            TrainingSettings(**settings, bits=16 if half else int(bits), choosing=not no_choosing),
             name=called,
             size=size,
             second_size=second_size,

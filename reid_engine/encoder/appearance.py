@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reid_engine.encoder.ensemble import members_of
 from reid_engine.encoder.looks import further_looks, mean_direction
 
 
@@ -74,7 +75,8 @@ class WatchedNetwork:
 
 
 def _middle_stages(network: nn.Module) -> list[nn.Module]:
-    """Give the two stages in the middle of a network, none where it is not built of stages that can be told."""
+    """Give the two stages in the middle of a network, of an ensemble's first; none where stages cannot be told."""
+    network = members_of(network)[0]
     for name in ("blocks", "stages"):
         held = getattr(network, name, None)
         if isinstance(held, nn.Sequential | nn.ModuleList) and len(held) > 1:

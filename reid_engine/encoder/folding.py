@@ -8,6 +8,8 @@ from timm.models import EfficientNet
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from reid_engine.encoder.ensemble import Ensemble
+
 PAIRS = {
     "EfficientNet": (("conv_stem", "bn1"), ("conv_head", "bn2")),
     "ConvBnAct": (("conv", "bn1"),),
@@ -24,6 +26,8 @@ def fold_batch_norms(network: nn.Module) -> int:
     Only networks of timm's EfficientNet family are touched (MobileNet V2 and MnasNet are of it): for others
     nothing says that a convolution's output goes into the batch norm that is listed after it.
     """
+    if isinstance(network, Ensemble):
+        return sum(fold_batch_norms(member) for member in network.members)
     if not isinstance(network, EfficientNet):
         return 0
     network.eval()

@@ -44,4 +44,4 @@ def look(network: Callable[[Tensor], Tensor], inputs: Tensor, recipe: Recipe) ->
 
 def takes_any_size(network: torch.nn.Module) -> bool:
     """Whether a network takes pictures of other sizes than that it was built for; one with patches does not."""
-    return not hasattr(network, "patch_embed")
+    return not any(hasattr(module, "patch_embed") for module in network.modules())

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from reid_engine.encoder.appearance import WatchedNetwork
+from reid_engine.encoder.ensemble import Ensemble, joined, members_of, parted
 from reid_engine.encoder.folding import fold_batch_norms
 from reid_engine.encoder.identity import EncoderIdentity
 from reid_engine.encoder.looks import takes_any_size
@@ -237,6 +238,8 @@ def _own_weights(spec: EncoderSpec, download: bool) -> Path:
 
 
 def _build(spec: EncoderSpec) -> Any:
+    if spec.members > 1:
+        return Ensemble([_build(replace(spec, members=1)) for _ in range(spec.members)])
     try:
         with torch.random.fork_rng(devices=[]):  # its first random weights are not the caller's dice
             network = timm.create_model(spec.architecture, pretrained=False, num_classes=0, **spec.options)
@@ -250,7 +253,15 @@ def _build(spec: EncoderSpec) -> Any:
 
 def _fit(network: Any, path: Path) -> Fitted:
     heads = network.pretrained_cfg.get("classifier") or ()
-    return fit_state(path, read_state(path), network.state_dict(), (heads,) if isinstance(heads, str) else tuple(heads))
+    heads = (heads,) if isinstance(heads, str) else tuple(heads)
+    members = members_of(network)
+    states, over = parted(read_state(path), len(members))
+    if over:
+        raise EncoderError(f"{path}: weights that belong to none of its {len(members)} networks; get the file again")
+    fitted = [fit_state(path, *pair, heads) for pair in zip(states, (one.state_dict() for one in members), strict=True)]
+    if len(fitted) == 1:
+        return fitted[0]
+    return Fitted(joined([one.state for one in fitted]))
 
 
 def _notes(fitted: Fitted) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from timm.layers import Conv2dSame, pad_same
 from timm.models import EfficientNet
 from torch import nn
 
+from reid_engine.encoder.ensemble import Ensemble
 from reid_engine.encoder.folding import PAIRS
 
 _STEPS: dict[type[nn.Module], tuple[str, list[float]]] = {
@@ -62,6 +63,8 @@ def pack_convolutions(network: nn.Module) -> int:
 
     Only what :func:`reid_engine.encoder.folding.fold_batch_norms` is sure of, and has been through, is touched.
     """
+    if isinstance(network, Ensemble):
+        return sum(pack_convolutions(member) for member in network.members)
     if not isinstance(network, EfficientNet) or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return 0
     with torch.inference_mode():

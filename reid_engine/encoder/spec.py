@@ -16,6 +16,9 @@ Standardise = Literal["fixed", "image"]
 HUB_FILES = ("model.safetensors", "pytorch_model.bin")
 """What most repositories call their weights; such a name says nothing about whose they are."""
 
+MOST_MEMBERS = 8
+"""Networks of one encoder at most; each costs as much time and memory as the first."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -275,6 +278,8 @@ class EncoderSpec:
         Of the weights.
     branches
         Encoders of the same architecture that scans of a modality go through instead.
+    members
+        Networks of the architecture whose features are averaged, see :mod:`reid_engine.encoder.ensemble`.
     """
 
     name: str
@@ -289,6 +294,7 @@ class EncoderSpec:
     citation: str = ""
     url: str = ""
     branches: Mapping[str, "EncoderSpec"] = field(default_factory=dict)
+    members: int = 1
 
     @property
     def own_weights(self) -> frozenset[str]:

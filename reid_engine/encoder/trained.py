@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
-from reid_engine.encoder.spec import EncoderSpec, FolderWeights, Interpolation, Recipe, Standardise
+from reid_engine.encoder.spec import MOST_MEMBERS, EncoderSpec, FolderWeights, Interpolation, Recipe, Standardise
 from reid_engine.errors import EncoderError
 from reid_engine.pseudonym import config_folder
 from reid_engine.whole_file import put_text
@@ -119,6 +119,7 @@ def describe_trained(spec: EncoderSpec, base: str, weights_hash: str) -> dict[st
         "options": dict(spec.options),
         "renormalise": spec.renormalise,
         "dim": spec.dim,
+        **({"members": spec.members} if spec.members > 1 else {}),
         "modalities": list(spec.modalities),
         "recipe": {name: getattr(recipe, name) for name in recipe.__dataclass_fields__},
         "licence": spec.licence,
@@ -136,6 +137,9 @@ def _spec(document: Mapping[str, Any], folder: Path) -> EncoderSpec:
         raise ValueError("not the name of these weights")
     if not _ARCHITECTURE.fullmatch(architecture) or type(dim) is not int or dim < 1:
         raise ValueError("no architecture or width")
+    members = document.get("members", 1)
+    if type(members) is not int or not 1 <= members <= MOST_MEMBERS:
+        raise ValueError("a number of networks that makes no sense")
     options, renormalise = dict(document["options"]), document.get("renormalise", False)
     if not set(options) <= OPTIONS or type(renormalise) is not bool:
         raise ValueError("options that no encoder has")
@@ -150,6 +154,7 @@ def _spec(document: Mapping[str, Any], folder: Path) -> EncoderSpec:
         renormalise=renormalise,
         licence=str(document["licence"]),
         citation=str(document["citation"]),
+        members=members,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from reid_engine.encoder.layouts import State, to_timm
+from reid_engine.encoder.rounding import widened
 from reid_engine.errors import EncoderError
 
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "model_ema", "teacher")
@@ -17,6 +18,8 @@ _PREFIXES = ("module.", "_orig_mod.", "backbone.", "dinov2.", "dinov2_with_regis
 
 def read_state(path: Path) -> State:
     """Read named tensors from a ``.safetensors`` file or a torch file; nothing in it is executed.
+
+    Weights that are stored in 8 bits (:mod:`reid_engine.encoder.rounding`) come back in 32.
 
     Raises
     ------
@@ -37,7 +40,10 @@ def read_state(path: Path) -> State:
     state = _unwrap(path, content)
     if not state:
         raise EncoderError(f"{path}: the file holds no named tensors; give the weights of a network")
-    return state
+    try:
+        return widened(state)
+    except RuntimeError as error:
+        raise EncoderError(f"{path}: the steps of its 8-bit weights do not fit them; get the file again") from error
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -16,6 +16,7 @@ from reid_engine import __version__
 from reid_engine.encoder.spec import EncoderSpec
 from reid_engine.evaluation.confidence import Estimate, mean_estimate
 from reid_engine.matcher.carried_plda import CarriedPlda
+from reid_engine.training.course import Outcome
 from reid_engine.training.pictures import Pictures
 from reid_engine.training.rank import BACKEND, Ranks
 from reid_engine.training.settings import TrainingSettings
@@ -51,8 +52,7 @@ def make_card(
     pictures: Pictures,
     split: Split,
     judged: Judged,
-    history: Sequence[Mapping[str, float | int | None]],
-    best_epoch: int,
+    outcomes: Sequence[Outcome],
     command: Sequence[str],
     again: Sequence[str] = (),
     models: Mapping[str, CarriedPlda] | None = None,
@@ -69,10 +69,8 @@ def make_card(
         The images and their parts.
     judged
         What was measured.
-    history
-        One row an epoch, the first before training.
-    best_epoch
-        The epoch that was kept.
+    outcomes
+        The networks that have learnt.
     command
         What the user typed.
     again
@@ -113,8 +111,8 @@ def make_card(
         "settings": {**settings.to_json(), "learning_rate": rate},
         "versions": {"reid_engine": __version__, "python": platform.python_version()}
         | {name: _version(name) for name in PACKAGES},
-        "curve": [dict(row) for row in history],
-        "best_epoch": best_epoch,
+        **_course(outcomes[0]),
+        **({"further_networks": [_course(one) for one in outcomes[1:]]} if len(outcomes) > 1 else {}),
         "held_out": {
             "measure": "rank-1",
             "attacker": BACKEND,
@@ -127,6 +125,10 @@ def make_card(
         },
         "plda": {name: {"subjects": one.subjects, "images": one.images} for name, one in (models or {}).items()},
     }
+
+
+def _course(outcome: Outcome) -> dict[str, Any]:
+    return {"curve": [dict(row) for row in outcome.history], "best_epoch": outcome.best_epoch}
 
 
 def _terms(pictures: Pictures, rows: NDArray[np.int64]) -> list[str]:
@@ -208,12 +210,7 @@ def render_card(card: Mapping[str, Any]) -> str:
         "",
         "## Curve",
         "",
-        _curve_words(card),
-        "",
-        "| epoch | loss | rank-1 |",
-        "|---|---|---|",
-        *map(_curve_row, card["curve"]),
-        "",
+        *_curves(card),
     ]
     return "\n".join(lines)
 
@@ -256,8 +253,24 @@ def _data_row(label: str, part: Mapping[str, Any]) -> str:
     return f"| {label} | {part['subjects']} | {part['images']} | {counts} |"
 
 
-def _curve_words(card: Mapping[str, Any]) -> str:
-    if not card["settings"]["choosing"]:
+def _curves(card: Mapping[str, Any]) -> list[str]:
+    lines = []
+    networks = [card, *card.get("further_networks", ())]
+    for number, one in enumerate(networks, start=1):
+        said = _curve_words(one, choosing=card["settings"]["choosing"])
+        lines += [
+            f"Network {number}. {said}" if len(networks) > 1 else said,
+            "",
+            "| epoch | loss | rank-1 |",
+            "|---|---|---|",
+            *map(_curve_row, one["curve"]),
+            "",
+        ]
+    return lines
+
+
+def _curve_words(card: Mapping[str, Any], *, choosing: bool) -> str:
+    if not choosing:
         return "No epoch was chosen; the last one was kept."
     kept = f"epoch {card['best_epoch']}" if card["best_epoch"] else "none: the base encoder's weights were not beaten"
     return (
@@ -278,6 +291,8 @@ def _looks(card: Mapping[str, Any]) -> str:
         said += " The parts of a long picture overlap, around its middle."
     if card.get("whole"):
         said += " A long picture is looked at as a whole, beside its parts."
+    if card.get("further_networks"):
+        said += f" Its features are the mean of {1 + len(card['further_networks'])} networks' that learnt apart."
     if card.get("mirror"):
         said += " Every picture is looked at in a mirror, too."
     return said

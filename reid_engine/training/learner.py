@@ -1,6 +1,6 @@
 """The network while it learns: one epoch, features, and its state."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from reid_engine.encoder.looks import look
-from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.encoder.spec import EncoderSpec, Recipe
 from reid_engine.errors import TrainingError
 from reid_engine.training.augment import as_input, resize_squares, second_visit
 from reid_engine.training.depthwise import take_over_depthwise
@@ -53,6 +53,9 @@ class Learner:
         (T,) the images to learn from.
     device
         Where it computes: gradients in bfloat16 where the card or the processor has that, features in float32.
+    member
+        Its number among the networks of its encoder, 0, 1, …, which gives it dice and, where there are several, a set
+        of squares of its own.
     """
 
     def __init__(
@@ -63,21 +66,19 @@ class Learner:
         pictures: Pictures,
         rows: Ints,
         device: torch.device,
+        member: int = 0,
     ) -> None:
         if spec.recipe is None:
             raise ValueError("an encoder is trained for a recipe")
+        self.member = member
         self.recipe = spec.recipe
         self.settings = settings
         self.pictures = pictures
         self.rows = rows
-        self._learnt, self._looked = np.flatnonzero(pictures.learnt), np.flatnonzero(pictures.looked)
+        self._learnt = np.flatnonzero(pictures.learnt[member % len(pictures.learnt)])
         self._learnt_starts = np.searchsorted(self._learnt, pictures.starts)
-        self._looked_starts = np.searchsorted(self._looked, pictures.starts)
         self.device = device
-        self.network = network.to(device)
-        if device.type == "cpu":
-            take_over_depthwise(self.network)
-            self.network = self.network.to(memory_format=torch.channels_last)
+        self.network = placed(network, device)
         self.rate = settings.learning_rate or default_rate(spec.architecture)
         self.optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.rate, weight_decay=settings.weight_decay)
         self._subjects = _codes([pictures.samples[row].subject_id for row in rows])
@@ -100,7 +101,7 @@ class Learner:
         TrainingError
             The loss is no longer a number.
         """
-        rng = np.random.default_rng([self.settings.seed, epoch])
+        rng = np.random.default_rng([self.settings.seed, epoch, *([self.member] if self.member else [])])
         settings = self.settings
         size = picture_size(epoch, settings.epochs, settings.train_size, settings.late_size)
         large = self.sampler.smallest >= STATISTICS_IMAGES and len(self.rows) >= STATISTICS_OF
@@ -120,7 +121,7 @@ class Learner:
         squares = resize_squares(self.pictures.squares[self._choose(places, rng)], size)
         inputs = as_input(second_visit(squares, rng).to(self.device), self.recipe)
         with self._mixed():
-            features = self.network(self._laid_out(inputs))
+            features = self.network(_laid_out(inputs))
         loss = self._loss(features.float(), torch.from_numpy(self._subjects[places]).to(self.device))
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -144,20 +145,8 @@ class Learner:
             group["lr"] = self.rate * factor
 
     def features(self, rows: Ints) -> NDArray[np.float32]:
-        """Give raw features (R, D) of images as an encoder would: unchanged pictures, the mean over their squares."""
-        self.network.eval()
-        found = []
-        starts = self._looked_starts
-        places = np.concatenate([self._looked[starts[row] : starts[row + 1]] for row in rows])
-        with torch.inference_mode():
-            for start in range(0, len(places), FEATURES_AT_ONCE):
-                values = torch.from_numpy(self.pictures.squares[places[start : start + FEATURES_AT_ONCE]])
-                inputs = as_input(values.to(self.device).float() / 255, self.recipe)
-                features = look(self.network, self._laid_out(inputs), self.recipe)
-                found.append(features.float().cpu().numpy())
-        counts = np.diff(starts)[rows]
-        sums = np.add.reduceat(np.concatenate(found), np.cumsum(counts) - counts, axis=0)
-        return np.asarray(sums / counts[:, None], dtype=np.float32)
+        """Give raw features (R, D) of images by the network as it is; see :func:`features_of`."""
+        return features_of(self.network, self.pictures, rows, self.recipe, self.device)
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Give a copy of the network's state on the CPU."""
@@ -169,14 +158,10 @@ class Learner:
         """Give all that a later epoch depends on."""
         return {"network": self.weights(), "optimiser": self.optimiser.state_dict()}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Take back what :meth:`state` gave."""
         self.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
-
-    def _laid_out(self, inputs: torch.Tensor) -> torch.Tensor:
-        layout = torch.channels_last if self.device.type == "cpu" else torch.contiguous_format
-        return inputs.contiguous(memory_format=layout)
 
     def _mixed(self) -> AbstractContextManager[Any]:
         """Compute in bfloat16 where the device has it; its range needs no scaling of the loss."""
@@ -185,6 +170,49 @@ class Learner:
         else:
             fit = self.device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=fit)
+
+
+def placed(network: Any, device: torch.device) -> Any:
+    """Move a network to where it learns or is judged, in place; on the CPU, laid out for that."""
+    network = network.to(device)
+    if device.type == "cpu":
+        take_over_depthwise(network)
+        network = network.to(memory_format=torch.channels_last)
+    return network
+
+
+def features_of(
+    network: torch.nn.Module, pictures: Pictures, rows: Ints, recipe: Recipe, device: torch.device
+) -> NDArray[np.float32]:
+    """Give raw features (R, D) of images as an encoder would: unchanged pictures, the mean over their squares.
+
+    Parameters
+    ----------
+    network
+        As :func:`placed` gives it.
+    pictures, rows
+        The cohort, and which of its images (R,).
+    recipe, device
+        How often each square is looked at, and where that is computed.
+    """
+    network.eval()
+    found = []
+    looked = np.flatnonzero(pictures.looked)
+    starts = np.searchsorted(looked, pictures.starts)
+    places = np.concatenate([looked[starts[row] : starts[row + 1]] for row in rows])
+    with torch.inference_mode():
+        for start in range(0, len(places), FEATURES_AT_ONCE):
+            values = torch.from_numpy(pictures.squares[places[start : start + FEATURES_AT_ONCE]])
+            inputs = as_input(values.to(device).float() / 255, recipe)
+            found.append(look(network, _laid_out(inputs), recipe).float().cpu().numpy())
+    counts = np.diff(starts)[rows]
+    sums = np.add.reduceat(np.concatenate(found), np.cumsum(counts) - counts, axis=0)
+    return np.asarray(sums / counts[:, None], dtype=np.float32)
+
+
+def _laid_out(inputs: torch.Tensor) -> torch.Tensor:
+    layout = torch.channels_last if inputs.device.type == "cpu" else torch.contiguous_format
+    return inputs.contiguous(memory_format=layout)
 
 
 def _codes(names: list[str]) -> Ints:

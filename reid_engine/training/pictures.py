@@ -37,9 +37,12 @@ class Pictures:
         N, as the cohort says it or the scan shows it.
     squares
         (M, C, size, size) with C = 1 where all are grey, else 3: tiles and slices of each image in turn.
-    looked, learnt
-        (M,) whether the finished encoder is shown a square, and whether it is learnt from: parts are learnt from that
-        lie side by side over the whole field, however those lie that are looked at, and the whole is not.
+    looked
+        (M,) whether the finished encoder is shown a square.
+    learnt
+        Sets of squares to learn from, each (M,), which an encoder's networks take in turn. The first has parts that lie
+        side by side over the whole field. Where those that are looked at lie otherwise, they are a second one. The
+        whole is in neither.
     starts
         (N + 1,): the squares of image i are ``squares[starts[i]:starts[i + 1]]``.
     thumbnails
@@ -54,7 +57,7 @@ class Pictures:
     modalities: tuple[str, ...]
     squares: Squares
     looked: NDArray[np.bool_]
-    learnt: NDArray[np.bool_]
+    learnt: tuple[NDArray[np.bool_], ...]
     starts: NDArray[np.int64]
     thumbnails: NDArray[np.int8]
     digests: tuple[str, ...]
@@ -74,7 +77,7 @@ class _One:
     modality: str
     squares: list[Squares]
     looked: list[bool]
-    learnt: list[bool]
+    learnt: list[tuple[bool, ...]]
     thumbnail: NDArray[np.int8]
     digest: str
 
@@ -115,13 +118,14 @@ def read_pictures(samples: Sequence[Sample], recipe: Recipe, progress: Progress 
         pool.shutdown(wait=True, cancel_futures=True)
     colour = any(square.ndim == 3 for _, one in kept for square in one.squares)
     squares = [_channels(square, colour) for _, one in kept for square in one.squares]
+    flags = [flag for _, one in kept for flag in one.learnt]
     empty = np.empty((0, 1, recipe.size, recipe.size), dtype=np.uint8)
     return Pictures(
         samples=tuple(sample for sample, _ in kept),
         modalities=tuple(one.modality for _, one in kept),
         squares=np.stack(squares) if squares else empty,
         looked=np.array([flag for _, one in kept for flag in one.looked], dtype=np.bool_),
-        learnt=np.array([flag for _, one in kept for flag in one.learnt], dtype=np.bool_),
+        learnt=tuple(np.array(flags).reshape(-1, 2 if learning else 1).T) if kept else (np.empty(0, dtype=np.bool_),),
         starts=np.cumsum([0, *(len(one.squares) for _, one in kept)]).astype(np.int64),
         thumbnails=np.stack([one.thumbnail for _, one in kept]) if kept else np.empty((0, 0), dtype=np.int8),
         digests=tuple(one.digest for _, one in kept),
@@ -140,7 +144,11 @@ def _read(sample: Sample, looking: Preprocessing, learning: Preprocessing | None
     shown, whole = looking.cut(scan)
     further = learning.cut(scan)[0] if learning else []
     looked = [True] * len(shown) + [False] * len(further)
-    learnt = [False] * len(shown) + [True] * len(further) if learning else [not flag for flag in whole]
+    parts = [not flag for flag in whole]
+    first, second = [False] * len(shown) + [True] * len(further), parts + [False] * len(further)
+    learnt: list[tuple[bool, ...]] = [(flag,) for flag in parts]
+    if learning:
+        learnt = list(zip(first, second, strict=True))
     squares = [np.asarray(one, dtype=np.uint8) for one in (*shown, *further)]
     return _One(scan.modality, squares, looked, learnt, thumbnail(scan), scan.pixel_digest)
 

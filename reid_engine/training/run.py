@@ -4,18 +4,22 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from reid_engine.carried import carried_arrays
 from reid_engine.cohort import Cohort
+from reid_engine.encoder.ensemble import Ensemble, joined
 from reid_engine.encoder.looks import takes_any_size
 from reid_engine.encoder.model import find_device, load_network
-from reid_engine.encoder.spec import EncoderSpec
+from reid_engine.encoder.rounding import rounded, widened
+from reid_engine.encoder.spec import EncoderSpec, Recipe
 from reid_engine.encoder.stream import Refused
 from reid_engine.encoder.trained import (
     CHECKPOINT_NAME,
@@ -34,12 +38,14 @@ from reid_engine.private_folder import held_alone
 from reid_engine.progress import Progress, silent
 from reid_engine.training.card import Judged, make_card, render_card
 from reid_engine.training.carrying import fit_by_modality, learnt_prints
-from reid_engine.training.files import load_checkpoint, put, save_checkpoint
+from reid_engine.training.course import Course, Outcome, finished_of
+from reid_engine.training.files import load_checkpoint, put
 from reid_engine.training.folder import CARD_NAME, CARD_TEXT_NAME, clear_drafts, look_at_folder
-from reid_engine.training.learner import Learner
+from reid_engine.training.learner import Learner, features_of, placed
 from reid_engine.training.loss import look_at_loss
 from reid_engine.training.pictures import Pictures, read_pictures, sample_groups
-from reid_engine.training.rank import HeldOut
+from reid_engine.training.rank import HeldOut, Ranks
+from reid_engine.training.schedule import default_rate
 from reid_engine.training.settings import TrainingSettings
 from reid_engine.training.split import Split, split_subjects
 
@@ -126,7 +132,7 @@ def train(
         look_at_folder(out)
         clear_drafts(out)
         split_subjects([sample.subject_id for sample in cohort.samples], sample_groups(cohort.samples))
-        if base.branches:
+        if base.branches or base.members > 1:
             raise TrainingError(f"{base.name}: is several networks in one; start from another encoder")
         place = find_device(device)
         spec = resize(base, size)
@@ -152,10 +158,10 @@ def train(
             fold=settings.fold,
             choosing=settings.choosing,
         )
-        learner = Learner(network, spec, settings, pictures, split.training, place)
-        course = _Course(learner, split, out, _key(spec, settings, pictures, learner))
-        course.go_on(progress)
-        return _finish(course, spec, out, name=name, command=command, again=again)
+        judge = _Judge(pictures, split, recipe, place)
+        key = _key(spec, settings, pictures, network)
+        outcomes = _learn(network, spec, settings, judge, out, key, progress)
+        return _finish(outcomes, judge, network, spec, settings, out, name=name, command=command, again=again)
 
 
 def resize(spec: EncoderSpec, size: int | None) -> EncoderSpec:
@@ -167,123 +173,115 @@ def resize(spec: EncoderSpec, size: int | None) -> EncoderSpec:
     return replace(spec, recipe=replace(spec.recipe, size=size), options=options)
 
 
-class _Course:
-    """The epochs, from the start or from where a process was killed.
+class _Judge:
+    """The parts of a cohort, and what the held-out ones say of a network.
 
     Parameters
     ----------
-    learner
-        With the base encoder's weights.
-    split
-        The parts of its pictures.
-    out
-        Where the checkpoint lies.
-    key
-        Says what is trained on what.
+    pictures, split
+        The cohort and its parts.
+    recipe, device
+        How often each picture is looked at, and where that is computed.
     """
 
-    def __init__(self, learner: Learner, split: Split, out: Path, key: str) -> None:
-        self.learner = learner
-        self.split = split
-        self.out = out
-        self.key = key
-        self.choosing = HeldOut(learner.pictures, split.choosing)
-        self.judging = HeldOut(learner.pictures, split.judging)
-        for held in (self.choosing, self.judging) if learner.settings.choosing else (self.judging,):
+    def __init__(self, pictures: Pictures, split: Split, recipe: Recipe, device: torch.device) -> None:
+        self.pictures, self.split, self.recipe, self.device = pictures, split, recipe, device
+        self.choosing = HeldOut(pictures, split.choosing)
+        self.judging = HeldOut(pictures, split.judging)
+        for held in (self.choosing, self.judging) if len(split.choosing) else (self.judging,):
             if not len(held.ranks(np.ones((len(held.rows), 1), dtype=np.float32)).hits):
                 raise TrainingError(
                     "the held-out subjects have no two images that are not near-duplicates; add images of other visits"
                 )
-        self.before = self.judging.ranks(learner.features(split.judging))
-        self.history: list[dict[str, float | int | None]] = [{"epoch": 0, "loss": None, **self._look()}]
-        self.best_epoch = 0
-        self.best = learner.weights()
 
-    def go_on(self, progress: Progress) -> None:
-        """Train until the epochs are over or held-out rank-1 no longer rises."""
-        held = load_checkpoint(self.out, self.key)
-        if held is not None:
-            self.learner.restore(held)
-            self.history = json.loads(held["history"])
-            self.best_epoch, self.best = int(held["best_epoch"]), held["best"]
-        self.out.mkdir(parents=True, exist_ok=True)
-        settings, batches = self.learner.settings, self.learner.sampler.batches
-        while len(self.history) <= settings.epochs and not self._is_over():
-            epoch = len(self.history) - 1
-            what = f"epoch {epoch + 1} of {settings.epochs}"
-            if settings.choosing:
-                what += f", held-out rank-1 so far {100 * self._merit(self.best_epoch)[0]:.1f} %"
-            done = epoch * batches
-            loss = self.learner.learn(epoch, lambda n: progress(done + n, settings.epochs * batches, what))  # noqa: B023
-            self.history.append({"epoch": epoch + 1, "loss": loss, **self._look()})
-            if not settings.choosing or self._merit(epoch + 1) > self._merit(self.best_epoch):
-                self.best_epoch, self.best = epoch + 1, self.learner.weights()
-            self._save()
+    def ranks(self, network: Any) -> Ranks:
+        """Give the ranks, by a network that is placed, of the subjects that are judged."""
+        return self.judging.ranks(self._features(network, self.split.judging))
 
-    def _look(self) -> dict[str, float | None]:
-        """Give what the choosing subjects say of the network as it is; nothing where there are none."""
-        if not self.learner.settings.choosing:
-            return {"rank_1": None, "margin": None}
-        rank_1, margin = self.choosing.ranks(self.learner.features(self.split.choosing)).merit
-        return {"rank_1": rank_1, "margin": margin}
-
-    def _is_over(self) -> bool:
-        settings = self.learner.settings
-        return settings.choosing and len(self.history) - 1 - self.best_epoch >= settings.patience
-
-    def _merit(self, epoch: int) -> tuple[float, float]:
-        row = self.history[epoch]
-        return float(row["rank_1"] or 0.0), float(row["margin"] or 0.0)
-
-    def _save(self) -> None:
-        state = self.learner.state()
-        state |= {"history": json.dumps(self.history), "best_epoch": self.best_epoch, "best": self.best}
-        save_checkpoint(self.out, self.key, state)
-
-    def judge(self) -> Judged:
-        """Load the best epoch and look at the subjects that nothing has looked at since the start."""
-        if self.learner.settings.half:
-            self.best = {key: value.half() if value.is_floating_point() else value for key, value in self.best.items()}
-        self.learner.network.load_state_dict(self.best)
-        after = self.judging.ranks(self.learner.features(self.split.judging))
-        return Judged(self.before, after, self.judging.subjects, self.judging.sessions)
-
-    def fit_plda(self) -> dict[str, CarriedPlda]:
-        """Fit PLDA on the subjects that were not learnt from; after :meth:`judge`."""
+    def fit_plda(self, network: Any) -> dict[str, CarriedPlda]:
+        """Fit PLDA on the subjects that were not learnt from."""
         rows = np.sort(np.concatenate([self.split.choosing, self.split.judging]))
-        return fit_by_modality(self.learner.pictures, rows, self.learner.features(rows))
+        return fit_by_modality(self.pictures, rows, self._features(network, rows))
+
+    def _features(self, network: Any, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        return features_of(network, self.pictures, rows, self.recipe, self.device)
+
+
+def _learn(
+    network: Any,
+    spec: EncoderSpec,
+    settings: TrainingSettings,
+    judge: _Judge,
+    out: Path,
+    key: str,
+    progress: Progress,
+) -> list[Outcome]:
+    """Train the encoder's networks one after another, each from the base encoder's weights, or go on with that."""
+    checkpoint = load_checkpoint(out, key)
+    outcomes = finished_of(checkpoint)
+    while len(outcomes) < settings.members:
+        number = len(outcomes)
+        learner = Learner(deepcopy(network), spec, settings, judge.pictures, judge.split.training, judge.device, number)
+        batches = settings.epochs * learner.sampler.batches
+
+        def tick(epoch: int, done: int, best: float | None, number: int = number, batches: int = batches) -> None:
+            what = f"epoch {epoch + 1} of {settings.epochs}"
+            if settings.members > 1:
+                what = f"network {number + 1} of {settings.members}, {what}"
+            if best is not None:
+                what += f", held-out rank-1 so far {100 * best:.1f} %"
+            progress(number * batches + done, settings.members * batches, what)
+
+        course = Course(learner, judge.choosing, out, key, tuple(outcomes), checkpoint)
+        outcomes.append(course.go_on(tick))
+        checkpoint = None
+    return outcomes
 
 
 def _finish(
-    course: _Course, spec: EncoderSpec, out: Path, *, name: str, command: Sequence[str], again: Sequence[str]
+    outcomes: Sequence[Outcome],
+    judge: _Judge,
+    network: Any,
+    spec: EncoderSpec,
+    settings: TrainingSettings,
+    out: Path,
+    *,
+    name: str,
+    command: Sequence[str],
+    again: Sequence[str],
 ) -> Trained:
-    """Write the encoder, its description last: a folder with that is whole."""
+    """Judge the encoder as it is stored and write it, its description last: a folder with that is whole."""
     from safetensors.numpy import save_file as save_arrays
     from safetensors.torch import save_file
 
-    judged = course.judge()
-    models = course.fit_plda()
-    learnt = learnt_prints(course.learner.pictures, course.split.training)
-    pictures, weights_hash = course.learner.pictures, hash_state(course.best)
-    modalities = tuple(sorted({pictures.modalities[row] for row in course.split.training}))
-    trained = replace(spec, name=trained_name(name, weights_hash), modalities=modalities)
+    weights = rounded(joined([one.weights for one in outcomes]), settings.bits)
+    weights_hash = hash_state(weights)
+    whole = network if len(outcomes) == 1 else Ensemble([deepcopy(network) for _ in outcomes])
+    whole = placed(whole, judge.device)
+    before = judge.ranks(network if len(outcomes) == 1 else whole.members[0])
+    whole.load_state_dict(widened(weights))
+    judged = Judged(before, judge.ranks(whole), judge.judging.subjects, judge.judging.sessions)
+    models = judge.fit_plda(whole)
+    pictures, split = judge.pictures, judge.split
+    learnt = learnt_prints(pictures, split.training)
+    modalities = tuple(sorted({pictures.modalities[row] for row in split.training}))
+    trained = replace(spec, name=trained_name(name, weights_hash), modalities=modalities, members=len(outcomes))
     card = make_card(
         spec=trained,
         base=spec,
-        settings=course.learner.settings,
-        rate=course.learner.rate,
+        settings=settings,
+        rate=settings.learning_rate or default_rate(spec.architecture),
         pictures=pictures,
-        split=course.split,
+        split=split,
         judged=judged,
-        history=course.history,
-        best_epoch=course.best_epoch,
+        outcomes=outcomes,
         command=command,
         again=again,
         models=models,
     )
     trained = replace(trained, licence=card["licence"])
     out.mkdir(parents=True, exist_ok=True)
-    put(out / WEIGHTS_NAME, lambda draft: save_file(course.best, draft))
+    put(out / WEIGHTS_NAME, lambda draft: save_file(weights, draft))
     put(out / LEARNT_NAME, lambda draft: save_arrays({"prints": learnt}, draft))
     if models:
         put(out / PLDA_NAME, lambda draft: save_arrays(carried_arrays(models), draft))
@@ -300,14 +298,14 @@ def _json(document: dict[str, Any]) -> str:
     return json.dumps(document, allow_nan=False, indent=2) + "\n"
 
 
-def _key(spec: EncoderSpec, settings: TrainingSettings, pictures: Pictures, learner: Learner) -> str:
+def _key(spec: EncoderSpec, settings: TrainingSettings, pictures: Pictures, network: Any) -> str:
     """Hash what fixes the result: images, subjects, weights, recipe and settings; paths are not in it."""
     digest = hashlib.sha256(np.ascontiguousarray(pictures.squares).data)
     facts = {
         "subjects": [sample.subject_id for sample in pictures.samples],
         "sessions": [sample.session_id for sample in pictures.samples],
         "modalities": pictures.modalities,
-        "weights": hash_state(learner.weights()),
+        "weights": hash_state(network.state_dict()),
         "architecture": spec.architecture,
         "options": dict(spec.options),
         "renormalise": spec.renormalise,

@@ -6,6 +6,9 @@ from typing import Any
 LOSSES = ("multi-similarity", "supcon", "ntxent", "circle", "triplet")
 """Losses by name, the default first; see :mod:`reid_engine.training.loss`."""
 
+BITS = (32, 16, 8)
+"""Bits that a weight may have in the encoder's file."""
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -42,8 +45,12 @@ class TrainingSettings:
         train-test resolution discrepancy, NeurIPS 2019).
     late_size
         The same for the last three tenths of the epochs; None takes `train_size`.
-    half
-        Whether the weights are rounded to 16 bits, which halves their file, before they are judged.
+    bits
+        To which the weights are rounded before they are judged and stored, see :mod:`reid_engine.encoder.rounding`.
+    members
+        Networks that are trained one after another, whose features the encoder averages
+        (:mod:`reid_engine.encoder.ensemble`). They differ by chance; where parts are looked at that overlap, every
+        second one learns from those too.
     """
 
     loss: str = LOSSES[0]
@@ -60,7 +67,8 @@ class TrainingSettings:
     choosing: bool = True
     train_size: int | None = None
     late_size: int | None = None
-    half: bool = False
+    bits: int = 32
+    members: int = 1
 
     def to_json(self) -> dict[str, Any]:
         """Give them by name."""

@@ -155,6 +155,7 @@ def test_nobody_waits_for_it_in_the_server(served):
         ({"name": "a", "out": "/tmp"}, 400), ({"name": "a", "bundle_path": "/tmp"}, 400), ({"name": "a", "gpus": "0"}, 400),
         ({"name": "a", "learning_rate": 1}, 400), ([1], 400), ({"name": "a", "mirror": 1}, 422),
         ({"name": "a", "whole": "yes"}, 422), ({"name": "a", "tile_step": 0}, 422), ({"name": "a", "second_size": 2000}, 422),
+        ({"name": "a", "members": 9}, 422), ({"name": "a", "members": 0}, 422), ({"name": "a", "members": "2"}, 422),
     ],
 )  # fmt: skip
 def test_hostile_parameters_are_refused(body, status, monkeypatch, tmp_path):
@@ -178,10 +179,11 @@ def test_they_are_refused_over_http_and_nothing_is_made(seen, served):
 
 
 def test_what_is_asked_comes_back_out_of_a_request():
-    params = EncoderParams.parse('{"name": "lungs", "size": 64, "epochs": 3, "loss": null}')
-    assert params == EncoderParams("lungs", size=64, epochs=3)
+    params = EncoderParams.parse('{"name": "lungs", "size": 64, "epochs": 3, "members": 2, "loss": null}')
+    assert params == EncoderParams("lungs", size=64, epochs=3, members=2)
     assert EncoderParams.of({**params.as_request(), "model": "reid_encoder"}) == params
-    assert (params.settings().epochs, params.settings().loss) == (3, "multi-similarity")
+    settings = params.settings()
+    assert (settings.epochs, settings.members, settings.loss) == (3, 2, "multi-similarity")
 
 
 def task_of(tmp_path, studies, **places):
@@ -192,7 +194,7 @@ def task_of(tmp_path, studies, **places):
 def test_the_same_request_goes_on_to_the_same_encoder(studies, tmp_path, monkeypatch):
     """In this process: killed after the first epoch, and never killed."""
     from reid_engine.encoder import trained
-    from reid_engine.training import run
+    from reid_engine.training.course import Course
 
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setattr(trained, "_seen", {})
@@ -202,7 +204,7 @@ def test_the_same_request_goes_on_to_the_same_encoder(studies, tmp_path, monkeyp
 
     request = EncoderParams("same", epochs=2, **TINY).as_request()
     whole = task_of(tmp_path, studies, encoders=tmp_path / "whole")[0](request, StudiesFolder(studies))
-    save = run._Course._save
+    save = Course._save
 
     def save_and_die(course):
         save(course)
@@ -210,7 +212,7 @@ def test_the_same_request_goes_on_to_the_same_encoder(studies, tmp_path, monkeyp
 
     task, options = task_of(tmp_path, studies, encoders=tmp_path / "killed")
     with monkeypatch.context() as patch:
-        patch.setattr(run._Course, "_save", save_and_die)
+        patch.setattr(Course, "_save", save_and_die)
         with pytest.raises(Killed):
             task(request, StudiesFolder(studies))
     with pytest.raises(TrainingError, match=r"^the encoder's folder/checkpoint.pt: is of .* other settings"):
@@ -224,6 +226,20 @@ def test_the_same_request_goes_on_to_the_same_encoder(studies, tmp_path, monkeyp
     assert summary(options, EncoderParams.of(request)) == again
     with pytest.raises(TrainingError, match="an encoder of this name is trained already"):
         task(request, StudiesFolder(studies))
+
+
+def test_an_encoder_of_several_networks_says_what_each_of_them_did(studies, tmp_path, monkeypatch, caplog):
+    from reid_engine.encoder import trained
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr(trained, "_seen", {})
+    task, options = task_of(tmp_path, studies)
+    params = EncoderParams("both", epochs=1, members=2, **TINY)
+    with caplog.at_level("INFO", LOG.name):
+        result = task(params.as_request(), StudiesFolder(studies))
+    assert result == summary(options, params)
+    assert [len(one["curve"]) for one in (result, *result["further_networks"])] == [2, 2]
+    assert re.search(r"done: epochs \d, \d of its networks are kept; rank-1 of \d+ held-out subjects", caplog.text)
 
 
 @pytest.mark.parametrize(

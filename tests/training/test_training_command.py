@@ -123,3 +123,23 @@ def test_a_cohort_of_single_images_is_refused_before_anything_is_loaded(tmp_path
     assert done.exit_code == 2
     assert "no subject has two images" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_of_two_ways_to_say_the_bits_one_is_taken(tmp_path, small_cohort):
+    done = invoke("train", small_cohort, "--out", tmp_path / "out", "--half", "--bits", 8)
+    assert done.exit_code == 2
+    assert "--half is --bits 16; leave one of them out" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_networks_and_bits_are_asked_for_on_the_command_line(tmp_path, small_cohort):
+    words = ["--size", 64, "--epochs", 1, "--subjects", 2, "--images", 2, "--json"]
+    done = invoke("train", small_cohort, "--out", tmp_path / "both", "--members", 2, "--bits", 8, *words)
+    assert done.exit_code == 0, done.stderr
+    asked = json.loads(done.stdout)["card"]["settings"]
+    assert (asked["members"], asked["bits"]) == (2, 8)
+    done = invoke("train", small_cohort, "--out", tmp_path / "half", "--half", *words)
+    assert json.loads(done.stdout)["card"]["settings"]["bits"] == 16
+    sizes = [(tmp_path / name / "encoder.safetensors").stat().st_size for name in ("both", "half")]
+    assert sizes[0] < 1.2 * sizes[1]  # two networks, half the bits, and the batch norms' in full

@@ -336,7 +336,7 @@ def test_who_was_not_seen_is_known_again(whole, small_cohort, tmp_path, encoder)
 
 
 def test_without_choosing_all_epochs_are_run_and_the_last_is_kept(train_small, stop_in_epoch, tmp_path):
-    settings = {"choosing": False, "fold": 2, "train_size": 48, "half": True, "epochs": 2, "frozen_epochs": 0}
+    settings = {"choosing": False, "fold": 2, "train_size": 48, "bits": 16, "epochs": 2, "frozen_epochs": 0}
     result = train_small(tmp_path / "one", **settings)
     card = result.card
     assert [row["rank_1"] for row in card["curve"]] == [None, None, None]

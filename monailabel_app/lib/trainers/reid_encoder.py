@@ -71,7 +71,7 @@ class TrainEncoder(TrainTask):
             lines.say(f"{count(len(trained.refused), 'image')} left out that could not be read")
         held = trained.card["held_out"]
         lines.say(
-            f"done: epoch {trained.card['best_epoch']} is kept; rank-1 of {held['subjects']} held-out subjects "
+            f"done: {_kept(trained.card)}; rank-1 of {held['subjects']} held-out subjects "
             f"{_percent(held['before'])} before, {_percent(held['after'])} after"
         )
         return _summary(trained.card)
@@ -102,13 +102,19 @@ def summary(options: Options, params: EncoderParams) -> dict[str, Any] | None:
 
 def _summary(card: dict[str, Any]) -> dict[str, Any]:
     """Give counts, rates and names of encoders; nothing that the manifest says in words."""
-    kept = ("base", "input_size", "dim", "settings", "curve", "best_epoch", "held_out")
+    kept = ("base", "input_size", "dim", "settings", "curve", "best_epoch", "further_networks", "held_out")
     data = {part: {key: card["data"][part][key] for key in ("subjects", "images")} for part in _PARTS}
     counts = {key: card["data"][key] for key in ("refused", "without_second_image")}
-    return {"encoder": card["name"], **{key: card[key] for key in kept}, "data": {**data, **counts}, "note": NOTE}
+    held = {key: card[key] for key in kept if key in card}
+    return {"encoder": card["name"], **held, "data": {**data, **counts}, "note": NOTE}
 
 
 _PARTS = ("training", "choosing", "judging")
+
+
+def _kept(card: dict[str, Any]) -> str:
+    epochs = [str(one["best_epoch"]) for one in (card, *card.get("further_networks", ()))]
+    return f"epoch {epochs[0]} is kept" if len(epochs) == 1 else f"epochs {', '.join(epochs)} of its networks are kept"
 
 
 def _percent(estimate: dict[str, Any]) -> str:
