@@ -19,9 +19,10 @@ from reid_engine.cohort import Cohort, read_cohort
 from reid_engine.encoder import find_spec
 from reid_engine.encoder.model import load_spec
 from reid_engine.evaluation.confidence import mean_estimate
+from reid_engine.matcher.comparisons import score_blocks
+from reid_engine.matcher.crossfit import CrossFitted
+from reid_engine.matcher.population import arrange
 from reid_engine.scan import read_scan
-from reid_engine.training.pictures import read_pictures
-from reid_engine.training.rank import HeldOut
 from reid_engine.training.unseen import unseen_part
 
 ATTACKERS = ("cosine", "whitened")
@@ -41,20 +42,23 @@ def looks() -> dict[str, dict[str, Any]]:
 
 
 def measure(cohort: Cohort, folder: str) -> dict[str, Any]:
-    """Give the hits of one fold by attacker and look, and their queries' subjects."""
+    """Give the hits of one fold by attacker and look, and their queries' subjects; all pairs count."""
     spec = find_spec(folder)
     part = unseen_part(cohort, spec)
-    if spec.recipe is None:
-        raise SystemExit(f"{folder}: is no trained encoder")
-    held = HeldOut(read_pictures(part.samples, spec.recipe), np.arange(len(part.samples)))
+    if spec.recipe is None or len({sample.modality for sample in part.samples}) != 1:
+        raise SystemExit(f"{folder}: is no trained encoder, or the cohort has no modality, or several")
+    ids = np.array([sample.subject_id for sample in part.samples], dtype=object)
+    population = arrange(ids, np.full(len(ids), None, dtype=object), None, np.arange(len(ids)))
     scans = [read_scan(sample.path, modality=sample.modality) for sample in part.samples]
     hits: dict[str, dict[str, list[float]]] = {attacker: {} for attacker in ATTACKERS}
     codes: list[int] = []
     for name, change in looks().items():
         vectors = load_spec(replace(spec, recipe=replace(spec.recipe, **change))).embed_many(scans, BATCH)
         for attacker in ATTACKERS:
-            found = held.ranks(vectors, attacker)
-            hits[attacker][name], codes = found.hits.tolist(), found.codes.tolist()
+            blocks = CrossFitted(attacker, vectors[population.rows], population)
+            found = [(block, hit) for block, _, hit in score_blocks(population, blocks, "any")]
+            hits[attacker][name] = np.concatenate([hit for _, hit in found]).astype(np.float64).tolist()
+            codes = population.codes[np.concatenate([block for block, _ in found])].tolist()
     return {"hits": hits, "codes": codes}
 
 

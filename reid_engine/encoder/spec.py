@@ -342,6 +342,10 @@ class EncoderSpec:
     @property
     def pooling(self) -> str:
         """How the last layer becomes the embedding, in the order of the steps: norm is a LayerNorm."""
+        return self._own_pooling + (f", mean of {self.members} networks" if self.members > 1 else "")
+
+    @property
+    def _own_pooling(self) -> str:
         kind = self.options.get("global_pool")
         if kind == "token":
             return "class token"

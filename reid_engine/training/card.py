@@ -292,7 +292,7 @@ def _looks(card: Mapping[str, Any]) -> str:
     if card.get("whole"):
         said += " A long picture is looked at as a whole, beside its parts."
     if card.get("further_networks"):
-        said += f" Its features are the mean of {1 + len(card['further_networks'])} networks' that learnt apart."
+        said += f" It is {1 + len(card['further_networks'])} networks that learnt apart, whose features are averaged."
     if card.get("mirror"):
         said += " Every picture is looked at in a mirror, too."
     return said

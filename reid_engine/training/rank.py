@@ -74,11 +74,11 @@ class HeldOut:
         self.subjects = len(np.unique(self._codes))
         self.sessions: Sessions = "not the same" if self._any_mates("not the same") else "any"
 
-    def ranks(self, vectors: NDArray[np.float32], attacker: str = BACKEND) -> Ranks:
-        """Judge raw features (R, D) of the images; what an attacker fits is fitted on the others of them."""
+    def ranks(self, vectors: NDArray[np.float32]) -> Ranks:
+        """Judge raw features (R, D) of the images."""
         hits, margins, queries = [], [], []
         for population in self._populations:
-            blocks = CrossFitted(attacker, vectors[population.rows], population)
+            blocks = CrossFitted(BACKEND, vectors[population.rows], population)
             for block, scores, hit in score_blocks(population, blocks, self.sessions):
                 lines, own = np.arange(len(block)), population.codes[block]
                 mated = scores[lines, own].copy()

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from reid_engine.encoder.spec import MOST_MEMBERS
+
 LOSSES = ("multi-similarity", "supcon", "ntxent", "circle", "triplet")
 """Losses by name, the default first; see :mod:`reid_engine.training.loss`."""
 
@@ -49,8 +51,13 @@ class TrainingSettings:
         To which the weights are rounded before they are judged and stored, see :mod:`reid_engine.encoder.rounding`.
     members
         Networks that are trained one after another, whose features the encoder averages
-        (:mod:`reid_engine.encoder.ensemble`). They differ by chance; where parts are looked at that overlap, every
-        second one learns from those too.
+        (:mod:`reid_engine.encoder.ensemble`). They differ by chance; where the parts that are looked at overlap, every
+        second one learns from those, the others from parts side by side.
+
+    Raises
+    ------
+    ValueError
+        `bits` or `members` is none of those.
     """
 
     loss: str = LOSSES[0]
@@ -69,6 +76,12 @@ class TrainingSettings:
     late_size: int | None = None
     bits: int = 32
     members: int = 1
+
+    def __post_init__(self) -> None:
+        if self.bits not in BITS:
+            raise ValueError(f"weights are stored in {', '.join(map(str, BITS))} bits, not in {self.bits}")
+        if not 1 <= self.members <= MOST_MEMBERS:
+            raise ValueError(f"an encoder has 1 to {MOST_MEMBERS} networks, not {self.members}")
 
     def to_json(self) -> dict[str, Any]:
         """Give them by name."""

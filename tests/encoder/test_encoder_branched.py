@@ -125,7 +125,7 @@ def test_what_is_carried_is_small_licensed_and_measured(spec):
     card = json.loads((folder / "card.json").read_text())
     assert card["name"] == read_description(folder).name
     assert "not stated" not in card["licence"]
-    assert card["held_out"]["gain"]["value"] > 0
+    assert card["held_out"]["gain"]["ci95"][0] > 0
     assert "reid-engine train" in card["command"]
     text = (folder / "model_card.md").read_text()
     assert f"--encoder {spec.name} --unseen" in text

@@ -69,6 +69,8 @@ def test_features_are_the_mean_of_the_networks_directions(tmp_path, states, bits
     assert np.abs(directions[0] - directions[1]).max() > 1e-3
     assert len({one.identity.fingerprint for one in (both, *alone)}) == 3
     assert (both.dim, both.spec.members) == (1280, 2)
+    assert both.spec.describe()["pooling"] == "the network's own, mean of 2 networks"
+    assert alone[0].spec.describe()["pooling"] == "the network's own"
     assert both.identity.width == alone[0].identity.width  # of the first network's middle stages
     appearance = both.take_in(scan(0))[both.dim :]
     np.testing.assert_allclose(appearance, alone[0].take_in(scan(0))[both.dim :], rtol=1e-3, atol=1e-5)

@@ -75,7 +75,7 @@ def test_what_is_said_of_it(both):
     card, text = result.card, (out / "model_card.md").read_text()
     assert (card["settings"]["members"], card["settings"]["bits"]) == (2, 8)
     assert len(card["further_networks"]) == 1
-    assert "the mean of 2 networks' that learnt apart" in text
+    assert "It is 2 networks that learnt apart, whose features are averaged." in text
     assert text.count("| epoch | loss | rank-1 |") == 2
     assert "Network 2. Rank-1 of the subjects that decide" in text
     lines = training_result(card, out)
@@ -106,6 +106,15 @@ def test_stopped_in_either_network_it_goes_on_to_the_same_encoder(both, train_sm
     learning = [what for what in first if what != "reading"]
     assert learning[0].startswith(f"network {network} of 2, epoch {epoch} of 2")
     assert {path.name for path in out.iterdir()} == {path.name for path in both[0].iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"members": 0}, "1 to 8 networks, not 0"), ({"members": 9}, "not 9"), ({"bits": 4}, "not in 4")],
+)
+def test_numbers_that_make_no_sense_are_refused_before_anything_is_trained(wrong, words):
+    with pytest.raises(ValueError, match=words):
+        TrainingSettings(**wrong)
 
 
 def test_nothing_is_trained_from_several_networks(both, small_cohort, tmp_path):
