@@ -102,7 +102,7 @@ def rows(measured: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 
 def main() -> None:
-    """Measure every look, or read what was measured, and print the table."""
+    """Measure every look and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cohort", type=Path)
     parser.add_argument("encoders", nargs="+", help="folders that reid-engine train wrote, one a fold, the first first")

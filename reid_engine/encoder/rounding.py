@@ -44,17 +44,21 @@ def rounded(state: State, bits: int) -> State:
 
 
 def widened(state: State) -> State:
-    """Give back the 32-bit values of a state that has tensors of 8 bits; others stay as they are."""
-    steps = {key for key in state if key.endswith(_STEP) and _is_whole(state.get(key.removesuffix(_STEP)))}
-    return {
-        key: value.float() * _along(state[key + _STEP].float(), value) if key + _STEP in steps else value
-        for key, value in state.items()
-        if key not in steps
-    }
+    """Give back the 32-bit values of a state that has tensors of 8 bits; others stay as they are.
 
-
-def _is_whole(value: torch.Tensor | None) -> bool:
-    return value is not None and value.dtype == torch.int8
+    Raises
+    ------
+    ValueError
+        A tensor of 8 bits has no steps, or not one for each of its output channels; the key is the message.
+    """
+    out = dict(state)
+    for key, value in state.items():
+        if value.dtype == torch.int8:
+            step = out.pop(key + _STEP, None)
+            if step is None or value.ndim < 1 or step.shape != value.shape[:1]:
+                raise ValueError(key)
+            out[key] = value.float() * _along(step.float(), value)
+    return out
 
 
 def _along(step: torch.Tensor, value: torch.Tensor) -> torch.Tensor:

@@ -42,8 +42,10 @@ def read_state(path: Path) -> State:
         raise EncoderError(f"{path}: the file holds no named tensors; give the weights of a network")
     try:
         return widened(state)
-    except RuntimeError as error:
-        raise EncoderError(f"{path}: the steps of its 8-bit weights do not fit them; get the file again") from error
+    except ValueError as error:
+        raise EncoderError(
+            f"{path}: the steps of its 8-bit weights do not fit them ({error}); get the file again"
+        ) from error
 
 
 def _is_safetensors(path: Path) -> bool:

@@ -54,7 +54,7 @@ class Course:
     Parameters
     ----------
     learner
-        With the base encoder's weights.
+        With the base encoder's weights, from which every network starts.
     choosing
         The subjects that decide which epoch is kept.
     out, key
@@ -80,7 +80,8 @@ class Course:
         self.key = key
         self.finished = finished
         if checkpoint is None:
-            self.history: list[Row] = [{"epoch": 0, "loss": None, **self._look()}]
+            start = finished[0].history[0] if finished else {"epoch": 0, "loss": None, **self._look()}
+            self.history: list[Row] = [start]
             self.best_epoch, self.best = 0, learner.weights()
         else:
             learner.restore(checkpoint)

@@ -81,8 +81,10 @@ def test_a_networks_features_hardly_move(tmp_path):
     assert np.isfinite(after.numpy()).all()
 
 
-def test_steps_that_do_not_fit_are_told(tmp_path):
-    stored = rounded({"w": torch.rand(4, 3)}, 8)
-    save_file({**stored, "w.step": torch.rand(5)}, tmp_path / "torn")
-    with pytest.raises(EncoderError, match="torn: the steps of its 8-bit weights do not fit them; get the file again"):
+@pytest.mark.parametrize("step", [torch.rand(5), torch.rand(1), torch.rand(4, 1), torch.tensor(0.1), None])
+def test_steps_that_do_not_fit_are_told(tmp_path, step):
+    stored = rounded({"w": torch.rand(4, 3), "bias": torch.rand(4)}, 8)
+    del stored["w.step"]
+    save_file({**stored, **({} if step is None else {"w.step": step})}, tmp_path / "torn")
+    with pytest.raises(EncoderError, match=r"torn: the steps of its 8-bit weights do not fit them \(w\); get the file"):
         read_state(tmp_path / "torn")
